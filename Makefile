@@ -1,0 +1,75 @@
+# `make` alone lists what there is to do. Everything lives in .venv and .data; `make clean` forgets the first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# Empty files that remember what is installed: unchanged requirements are not installed again.
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUNTIME) ## Install what is missing and run the platform; options go into ARGS, as in ARGS="--port 8001"
+	@DIE_WITH_PARENT=1 exec $(BIN)/python manage.py runplatform $(ARGS)
+
+test: $(DEV) ## Run every test on stores of its own; ARGS go to pytest
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || \
+		echo 'Chromium is missing, so the browser tests will be skipped. Debian and Ubuntu: apt-get install chromium' >&2
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## Check style, types and who imports whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(ARGS)
+
+lock: $(DEV) ## Pin the requirements again, with hashes; ARGS=--upgrade takes newer versions
+	$(COMPILE) requirements/runtime.in --output-file requirements.txt
+	$(COMPILE) --constraints requirements.txt requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) --constraints requirements/dev.txt requirements/installer.in --output-file requirements/installer.txt
+	$(COMPILE) --no-deps requirements/embedded.in --output-file requirements/embedded.txt
+
+clean: ## Remove the virtual environment and what tools leave behind; the data in .data stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov test-results
+
+# uv installs in seconds what takes pip the better part of a minute, but it does not read pip's configuration: it is told
+# the index, and where it fails all the same, pip installs. Each file is checked against its hash either way. The files
+# name every package, so nobody has to resolve anything. Standard output stays free for the platform's own.
+INSTALL = echo 'Installing pinned packages, about 200 MB the first time …' >&2; { \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2> /dev/null)}}" \
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes $(FILES) || \
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes $(FILES); } >&2
+
+$(RUNTIME): FILES = -r requirements.txt -r requirements/embedded.txt
+$(RUNTIME): requirements.txt requirements/embedded.txt requirements/installer.txt | $(BIN)/python
+	@$(INSTALL)
+	@touch $@
+
+# requirements/dev.txt holds all of requirements.txt too.
+$(DEV): FILES = -r requirements/dev.txt -r requirements/embedded.txt
+$(DEV): requirements/dev.txt requirements.txt requirements/embedded.txt requirements/installer.txt | $(BIN)/python
+	@$(INSTALL)
+	@touch $(RUNTIME) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+		echo '$(PYTHON) is missing or older than Python 3.11. Name another: make PYTHON=python3.12 …' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo '$(PYTHON) lacks the venv module. Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version) …" >&2
+	@$(PYTHON) -m venv --clear $(VENV)

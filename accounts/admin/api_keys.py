@@ -1,0 +1,107 @@
+"""API keys in the console: made (and shown once), switched off and on, revoked. Digests are shown nowhere."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from accounts import services
+from accounts.admin.api_key_form import ApiKeyForm
+from accounts.admin.clients import STATE_COLOURS
+from accounts.models import ApiKey
+
+FACTS = ("prefix", "state", "created_at", "last_used_at", "revoked_at")
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state) for state in STATE_COLOURS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        is_over = Q(expires_at__lte=timezone.now())
+        match self.value():
+            case "revoked":
+                return queryset.exclude(revoked_at=None)
+            case "inactive":
+                return queryset.filter(revoked_at=None, is_active=False)
+            case "expired":
+                return queryset.filter(is_over, revoked_at=None, is_active=True)
+            case "active":
+                return queryset.filter(revoked_at=None, is_active=True).exclude(is_over)
+        return queryset
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """A key is revoked rather than deleted: what it did stays on record."""
+
+    form = ApiKeyForm
+    list_display = ("prefix", "name", "client", "tier", "state", "expires_at", "last_used_at", "created_at")
+    list_filter = (StateFilter, "client__tier", ("client", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("client__tier",)
+    search_fields = ("prefix", "name", "client__name")
+    autocomplete_fields = ("client",)
+    actions = ("revoke", "deactivate", "reactivate")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*FACTS, *ApiKeyForm.Meta.fields] if obj else ApiKeyForm.Meta.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*FACTS, "client"] if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.revoked_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            obj.save()
+        else:
+            services.issue(obj)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """The one page that ever shows the secret: no redirect, so it passes through no session, cookie or database."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API key created",
+            "key": obj,
+            "keys_url": reverse("admin:accounts_apikey_changelist"),
+        }
+        return TemplateResponse(request, "accounts/issued_key.html", context, headers={"Cache-Control": "no-store"})
+
+    @display(description="tier", ordering="client__tier__slug")
+    def tier(self, key: ApiKey) -> str:
+        return key.client.tier.slug
+
+    @display(description="state", label=STATE_COLOURS)
+    def state(self, key: ApiKey) -> str:
+        return key.state
+
+    @admin.action(description="Revoke for good", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self._report(request, services.revoke(queryset), "revoked")
+
+    @admin.action(description="Switch off", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self._report(request, services.deactivate(queryset), "switched off")
+
+    @admin.action(description="Switch on again (not revoked ones)", permissions=["change"])
+    def reactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self._report(request, services.reactivate(queryset), "switched on")
+
+    def _report(self, request: HttpRequest, affected: list[ApiKey], done: str) -> None:
+        for key in affected:
+            self.log_change(request, key, f"Key {done}.")
+        level = messages.SUCCESS if affected else messages.WARNING
+        self.message_user(request, f"{len(affected)} of the chosen keys {done}.", level)

@@ -1,0 +1,72 @@
+"""Tiers and clients in the console: who there is, and how much each may."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from accounts.models import ApiKey, Client, Tier
+
+STATE_COLOURS = {"active": "success", "expired": "warning", "inactive": "info", "revoked": "danger"}
+
+
+@admin.register(Tier)
+class TierAdmin(ModelAdmin):
+    """A tier's slug is fixed: metrics and API_KEYS name it."""
+
+    list_display = ("name", "slug", "requests", "window_seconds", "clients_count")
+    search_fields = ("name", "slug")
+    fields = ("name", "slug", "requests", "window_seconds")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["slug"] if obj else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
+        return Tier.objects.annotate(clients_count=Count("clients"))
+
+    @display(description="clients", ordering="clients_count")
+    def clients_count(self, tier: Any) -> int:
+        return int(tier.clients_count)
+
+
+class KeysInline(TabularInline):
+    """The client's keys, to look at; they are made and revoked on their own pages."""
+
+    model = ApiKey
+    fields = ("name", "prefix", "state", "expires_at", "last_used_at", "created_at")
+    readonly_fields = fields
+    show_change_link = True
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="state", label=STATE_COLOURS)
+    def state(self, key: ApiKey) -> str:
+        return key.state
+
+
+@admin.register(Client)
+class ClientAdmin(ModelAdmin):
+    """A client is switched off rather than deleted: its tasks stay accounted for."""
+
+    list_display = ("name", "tier", "is_active", "keys_count", "created_at")
+    list_filter = ("tier", "is_active")
+    list_select_related = ("tier",)
+    search_fields = ("name", "keys__prefix")
+    fields = ("name", "tier", "is_active")
+    inlines = (KeysInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
+        return Client.objects.annotate(keys_count=Count("keys", distinct=True))
+
+    @display(description="keys", ordering="keys_count")
+    def keys_count(self, client: Any) -> int:
+        return int(client.keys_count)

@@ -1,0 +1,124 @@
+"""From a key to its caller. What the database said is kept for seconds, for unknown keys too: a flood costs it nothing.
+
+An entry lives KEPT_SECONDS from before its query began, so a revoked key stops in every process within that time.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from accounts import keys, last_used
+from accounts.models import ApiKey, has_passed
+from accounts.sliding_log import Limit
+from agentplatform.database import in_database
+from agentplatform.errors import Unauthenticated
+
+T = TypeVar("T")
+KEPT_SECONDS = 4.0
+KEPT_AT_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the client, the key it used, and what both may. Empty sets mean no restriction."""
+
+    client_id: UUID
+    key_id: UUID
+    client_name: str
+    tier: str
+    limits: tuple[Limit, ...]
+    scopes: frozenset[str]
+    allowed_agent_types: frozenset[str]
+    expires_at: datetime | None
+
+
+# Apart, so that a flood of made-up keys cannot push out the real ones. Both: digest -> (kept until, what).
+_known: dict[bytes, tuple[float, Caller]] = {}
+_unknown: dict[bytes, tuple[float, None]] = {}
+# A look-up belongs to its event loop.
+_under_way: dict[tuple[asyncio.AbstractEventLoop, bytes], asyncio.Task[Caller | None]] = {}
+
+
+async def caller_for(secret: str) -> Caller:
+    """Give the caller that the key belongs to, as the database had it at most KEPT_SECONDS ago.
+
+    Raises Unauthenticated, or Unavailable when the database is needed and away.
+    """
+    if not secret:
+        raise Unauthenticated("missing_key", "Send your API key as “Authorization: Bearer <key>”.")
+    caller = await _found(keys.digest(secret)) if keys.is_wellformed(secret) else None
+    if caller is None:
+        raise Unauthenticated("invalid_key", "This API key does not exist or was revoked.")
+    if has_passed(caller.expires_at):
+        raise Unauthenticated("expired_key", f"This API key expired at {caller.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
+    return caller
+
+
+def forget() -> None:
+    """Drop everything kept, so that the next call of each key asks the database."""
+    _known.clear()
+    _unknown.clear()
+
+
+async def _found(digest: bytes) -> Caller | None:
+    until, caller = _known.get(digest) or _unknown.get(digest) or (0.0, None)
+    return caller if time.monotonic() < until else await _joined(digest)
+
+
+async def _joined(digest: bytes) -> Caller | None:
+    """One query at a time for a key, however many calls wait for it; a call that goes away does not stop it."""
+    flight = (asyncio.get_running_loop(), digest)
+    if (task := _under_way.get(flight)) is None:
+        task = _under_way[flight] = asyncio.create_task(_asked(digest))
+        task.add_done_callback(lambda _: _under_way.pop(flight))
+    return await asyncio.shield(task)
+
+
+async def _asked(digest: bytes) -> Caller | None:
+    until = time.monotonic() + KEPT_SECONDS
+    key = await in_database(_query, digest)
+    _known.pop(digest, None)
+    _unknown.pop(digest, None)
+    if key is None:
+        _keep(_unknown, digest, (until, None))
+        return None
+    if last_used.is_due(key):
+        last_used.note(key.pk)
+    caller = _caller(key)
+    _keep(_known, digest, (until, caller))
+    return caller
+
+
+def _keep(kept: dict[bytes, T], digest: bytes, entry: T) -> None:
+    kept[digest] = entry
+    if len(kept) > KEPT_AT_MOST:
+        del kept[next(iter(kept))]
+
+
+def _query(digest: bytes) -> ApiKey | None:
+    valid = ApiKey.objects.filter(is_active=True, revoked_at=None, client__is_active=True)
+    return valid.select_related("client__tier").filter(digest=digest).first()
+
+
+def _caller(key: ApiKey) -> Caller:
+    client, tier = key.client, key.client.tier
+    # In a Redis cluster the braces keep a client's logs on one node, where one script can reach them all.
+    owner = f"{{{client.pk}}}"
+    limits = []
+    if tier.requests is not None:
+        limits.append(Limit("requests", tier.requests, tier.window_seconds, owner, f"tier {tier.slug}"))
+    if key.requests is not None:
+        limits.append(Limit("requests", key.requests, tier.window_seconds, f"{owner}:{key.pk}", "this key"))
+    return Caller(
+        client_id=client.pk,
+        key_id=key.pk,
+        client_name=client.name,
+        tier=tier.slug,
+        limits=tuple(limits),
+        scopes=frozenset(key.scopes),
+        allowed_agent_types=frozenset(key.allowed_agent_types),
+        expires_at=key.expires_at,
+    )

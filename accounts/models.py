@@ -1,0 +1,115 @@
+"""Who may call: tiers set the limits, clients have a tier, keys belong to clients."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+MOST_REQUESTS = 100_000
+MOST_WINDOW_SECONDS = 86_400
+SCOPES = ("execute", "read", "feedback", "usage")
+
+
+class Tier(models.Model):
+    """A set of limits that clients share by name. Each client has the limits for itself, over all its keys."""
+
+    slug = models.SlugField(unique=True, help_text="Stands in metrics, error messages and API_KEYS.")
+    name = models.CharField(max_length=100)
+    requests = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)],
+        help_text="POST /agent/execute calls admitted in any window; empty for no limit.",
+    )
+    window_seconds = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(1), MaxValueValidator(MOST_WINDOW_SECONDS)]
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(requests__gt=0), name="tier_requests_positive"),
+            models.CheckConstraint(condition=models.Q(window_seconds__gt=0), name="tier_window_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Client(models.Model):
+    """Who pays and who owns: tasks, limits and money belong to a client, whichever of its keys was used."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="clients")
+    is_active = models.BooleanField(default=True, help_text="Switched off, none of the client's keys works.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """One key of a client. The secret itself is stored nowhere: a call is matched by its digest."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")
+    name = models.CharField(max_length=100, help_text="What the key is for, such as “production backend”.")
+    prefix = models.CharField(max_length=32, db_index=True, editable=False)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    requests = models.PositiveIntegerField(
+        "requests of this key",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)],
+        help_text="A narrower limit over the tier's window; empty for the client's limit alone.",
+    )
+    scopes = models.JSONField(default=list, blank=True, help_text="What the key may do; none ticked means everything.")
+    allowed_agent_types = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for a key that does not expire.")
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    # Only on the object that was just issued, to be shown once; never stored.
+    secret: str = ""
+
+    class Meta:
+        verbose_name = "API key"
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(requests__gt=0), name="api_key_requests_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def clean(self) -> None:
+        """Refuse a limit of the key's own that its tier makes meaningless."""
+        most = self.client.tier.requests
+        if self.requests is not None and most is not None and self.requests > most:
+            raise ValidationError({"requests": f"The tier {self.client.tier} allows {most}; a key can only have less."})
+
+    @property
+    def state(self) -> str:
+        """`active`, `expired`, `inactive` (switched off, for now) or `revoked` (for good)."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if not self.is_active:
+            return "inactive"
+        return "expired" if has_passed(self.expires_at) else "active"
+
+
+def has_passed(moment: datetime | None) -> bool:
+    """Tell whether the moment is over; None never is."""
+    return moment is not None and moment <= timezone.now()

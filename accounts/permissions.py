@@ -1,0 +1,123 @@
+"""The door of every view that needs a key: who is it, may it come in, and how much has it left."""
+
+import math
+import time
+from typing import Any, ClassVar
+
+import structlog
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+
+from accounts import edge, limits
+from accounts.callers import Caller, caller_for
+from accounts.limits import Kind, Standing
+from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, translated
+from agentplatform.views import ApiView
+
+
+class KeyRequest(Request):
+    """A request with its caller, once admitted, and where that caller stands with the limit that applied."""
+
+    caller: Caller
+    standing: Standing | None = None
+    is_counted = False
+
+
+class KeyView(ApiView):
+    """The base of views that need a key with the scope `scope`.
+
+    Each call is counted under `calls`, unless the view says `limited_by_itself` and calls `take` when it knows the
+    kind. When such a view refuses a call before it took anything, that call is counted under `calls` after all.
+    """
+
+    scope: ClassVar[str] = "read"
+    limited_by_itself: ClassVar[bool] = False
+    request: KeyRequest
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> KeyRequest:
+        return KeyRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+    async def admit(self, request: Request) -> None:
+        """Let in a caller with a valid key that has the scope.
+
+        Raises Unauthenticated, RateLimited, Forbidden or Unavailable.
+        """
+        caller = self.request.caller = await _authenticated(self.request)
+        structlog.contextvars.bind_contextvars(client_id=str(caller.client_id))
+        if not self.limited_by_itself:
+            await self.take("calls")
+        if caller.scopes and self.scope not in caller.scopes:
+            raise Forbidden(f"This key lacks the scope “{self.scope}”; it has: {_listed(caller.scopes)}.")
+
+    async def take(self, kind: Kind) -> None:
+        """Count this call under a kind, and have the answer's headers tell what is left. Raises RateLimited."""
+        try:
+            self.request.standing = await limits.take(self.request.caller, kind)
+        except RateLimited as refusal:
+            self.request.standing = Standing(**refusal.members["limit"])
+            raise
+        self.request.is_counted = True
+
+    async def refused(self, error: Exception) -> HttpResponseBase:
+        """The answer to an exception."""
+        is_uncounted = self.limited_by_itself and hasattr(self.request, "caller") and not self.request.is_counted
+        if is_uncounted and translated(error).status < 500:
+            error = await self._counted(error)
+        return await super().refused(error)
+
+    async def _counted(self, error: Exception) -> Exception:
+        """Count a refusal as a call and give it back, or the refusal of too many calls in its place."""
+        shown = self.request.standing
+        try:
+            await self.take("calls")
+        except RateLimited as refusal:
+            return refusal
+        self.request.standing = shown or self.request.standing
+        return error
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.request.standing is not None:
+            for name, value in standing_headers(self.request.standing).items():
+                response[name] = value
+        return response
+
+
+def require_agent_type(caller: Caller, slug: str) -> None:
+    """Raise Forbidden when the caller's key may not call this agent type."""
+    if caller.allowed_agent_types and slug not in caller.allowed_agent_types:
+        raise Forbidden(
+            f"This key may not call the agent type “{slug}”; it may call: {_listed(caller.allowed_agent_types)}."
+        )
+
+
+def standing_headers(standing: Standing) -> dict[str, str]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers, and the older ones whose reset is in Unix seconds."""
+    return {
+        "RateLimit-Policy": f'"{standing.name}";q={standing.limit};w={standing.window_seconds}',
+        "RateLimit": f'"{standing.name}";r={standing.remaining};t={math.ceil(standing.reset_seconds)}',
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(math.ceil(time.time() + standing.reset_seconds)),
+    }
+
+
+async def _authenticated(request: KeyRequest) -> Caller:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    try:
+        return await caller_for(secret.strip() if scheme.lower() == "bearer" else "")
+    except Unauthenticated as error:
+        if error.code != "missing_key":
+            await edge.count_failure(request._request)
+        raise
+
+
+def _listed(words: frozenset[str]) -> str:
+    return ", ".join(sorted(words))

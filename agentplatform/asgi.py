@@ -1,0 +1,51 @@
+"""The ASGI application: the console and the docs through Django's stock stack, the API through its own short one."""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentplatform.settings")
+django.setup(set_prefix=False)
+
+from django.conf import settings  # noqa: E402  # Django must be set up first
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
+from django.utils.module_loading import import_string  # noqa: E402
+
+from agentplatform.body_limit import BodyLimit  # noqa: E402
+from agentplatform.embedded.lifeline import die_with_parent  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
+
+
+class ApiHandler(ASGIHandler):
+    """Django's handler with the API's middleware, all of it natively async."""
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        self._view_middleware, self._template_response_middleware, self._exception_middleware = [], [], []
+        handler = convert_exception_to_response(self._get_response_async)
+        for path in reversed(settings.API_MIDDLEWARE):
+            middleware = import_string(path)(handler)
+            if hasattr(middleware, "process_view"):
+                self._view_middleware.insert(0, middleware.process_view)
+            handler = convert_exception_to_response(middleware)
+        self._middleware_chain = handler
+
+
+console = ASGIHandler()
+api = BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Route one HTTP connection to its stack."""
+    handler = console if scope["path"].startswith(CONSOLE_PATHS) else api
+    await handler(scope, receive, send)
+
+
+die_with_parent()

@@ -1,0 +1,63 @@
+"""Refuses a body that is too large before it is read whole: Django itself would spool it to disk first."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+from uuid_utils import uuid7
+
+from agentplatform import metrics
+from agentplatform.errors import CONTENT_TYPE, RequestTooLarge, problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BodyLimit:
+    """An ASGI application that answers 413 for a declared or an actual size over the limit, in bytes."""
+
+    def __init__(self, application: Application, limit_bytes: int) -> None:
+        self.application = application
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _declared_bytes(scope) > self.limit_bytes:
+            await self._refuse(send)
+            return
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit_bytes:
+                raise RequestTooLarge(self.limit_bytes)
+            return message
+
+        try:
+            await self.application(scope, limited, send)
+        except RequestTooLarge:
+            await self._refuse(send)
+
+    async def _refuse(self, send: Send) -> None:
+        error, request_id = RequestTooLarge(self.limit_bytes), str(uuid7())
+        metrics.refusals_total.labels(error.code).inc()
+        body = orjson.dumps(problem(error, request_id))
+        headers = {
+            "content-type": CONTENT_TYPE,
+            "content-length": str(len(body)),
+            "connection": "close",
+            "x-content-type-options": "nosniff",
+            "x-request-id": request_id,
+        }
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": error.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _declared_bytes(scope: Scope) -> int:
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(declared) if declared.isdigit() else 0

@@ -1,0 +1,78 @@
+"""Typed reading of the environment: a bad value ends the start with one line that says what would be right."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+
+T = TypeVar("T")
+
+
+def refuse(name: str, problem: str) -> NoReturn:
+    """End the process with one line that names the variable and what it takes."""
+    sys.exit(f"{name}: {problem}")
+
+
+def load_dotenv(path: Path) -> None:
+    """Fill unset variables from a `.env` file, when there is one; the real environment wins."""
+    if path.is_file():
+        environ.Env.read_env(path, overwrite=False)
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable without surrounding white space; empty counts as unset."""
+    return os.environ.get(name, "").strip() or default
+
+
+def choice(name: str, default: str, allowed: Iterable[str]) -> str:
+    """One of the allowed words."""
+    value = text(name, default)
+    if value not in (options := list(allowed)):
+        refuse(name, f"{value!r} is not one of {', '.join(options)}.")
+    return value
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number within bounds, both included."""
+    return _parsed(name, default, int, least, most, "a whole number")
+
+
+def decimal(name: str, default: float, *, least: float, most: float) -> float:
+    """A number within bounds, both included."""
+    return _parsed(name, default, float, least, most, "a number")
+
+
+def _parsed(name: str, default: T, parse: Callable[[str], T], least: T, most: T, kind: str) -> T:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        parsed = parse(value)
+    except ValueError:
+        refuse(name, f"{value!r} is not {kind}; it takes {least} to {most}.")
+    if not least <= parsed <= most:  # type: ignore[operator]  # int or float, both ordered
+        refuse(name, f"{value} is out of range; it takes {least} to {most}.")
+    return parsed
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated list without its empty items."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
+    """A URL with one of the schemes and a host. The value is not echoed: it may hold a password."""
+    value = text(name, default)
+    try:
+        parts = urlsplit(value)
+        fits = not value or (parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "unix"))
+        parts.port  # noqa: B018  # raises for a port that is no number
+    except ValueError:
+        fits = False
+    if not fits:
+        refuse(name, f"not a URL it can use; it takes {' or '.join(f'{scheme}://…' for scheme in schemes)}.")
+    return value

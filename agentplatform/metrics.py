@@ -1,0 +1,18 @@
+"""The platform's Prometheus metrics, named by the HTTP contract; labels have few values by design."""
+
+from prometheus_client import Counter, Histogram
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+requests_total = Counter("agent_requests_total", "Calls of POST /agent/execute.", ["agent_type", "status", "tier"])
+request_duration_seconds = Histogram(
+    "agent_request_duration_seconds", "Time to answer POST /agent/execute.", ["agent_type"], buckets=SECONDS
+)
+task_duration_seconds = Histogram(
+    "agent_task_duration_seconds", "Running time of ended tasks.", ["agent_type"], buckets=SECONDS
+)
+tokens_total = Counter("agent_tokens_total", "Tokens of model calls.", ["model", "direction"])
+cost_usd_total = Counter("agent_cost_usd_total", "Price of model calls in US dollars.", ["model"])
+cache_total = Counter("agent_cache_total", "Look-ups in the response cache.", ["result"])
+refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's code.", ["code"])
+limiter_fallback_total = Counter("agent_limiter_fallback_total", "Calls limited per process, Redis being away.")

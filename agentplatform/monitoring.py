@@ -1,0 +1,102 @@
+"""GET /metrics: what all processes counted, and how many tasks there are in each status."""
+
+import asyncio
+import hmac
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpResponse
+from django.utils.module_loading import import_string
+from drf_spectacular.utils import extend_schema
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from rest_framework.request import Request
+
+from agentplatform.errors import Unauthenticated, Unavailable
+from agentplatform.rendering import JSONRenderer
+from agentplatform.schema import error_codes, example
+from agentplatform.views import ApiView
+
+COUNT_TIMEOUT_SECONDS = 3.0
+SAMPLE = """\
+# HELP agent_tasks Tasks by status.
+# TYPE agent_tasks gauge
+agent_tasks{status="running"} 3.0
+# HELP agent_requests_total Calls of POST /agent/execute.
+# TYPE agent_requests_total counter
+agent_requests_total{agent_type="general",status="200",tier="basic"} 17.0
+"""
+
+
+class MetricsRenderer(JSONRenderer):
+    """For content negotiation: Prometheus asks for its formats in ways of its own."""
+
+    media_type = "text/plain"
+    format = "prometheus"
+
+
+class MetricsView(ApiView):
+    """What all our processes counted."""
+
+    renderer_classes = (MetricsRenderer,)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)
+
+    async def admit(self, request: Request) -> None:
+        """Ask for METRICS_TOKEN as bearer token, when it is set."""
+        if not settings.METRICS_TOKEN:
+            return
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("missing_key", "Send the metrics token as “Authorization: Bearer <METRICS_TOKEN>”.")
+        if not hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode()):
+            raise Unauthenticated("invalid_key", "This is not the metrics token.")
+
+    @extend_schema(
+        auth=[{"metrics": []}, {}],  # type: ignore[list-item]  # typed as names, but goes into the document as it is
+        responses={(200, "text/plain"): str},
+        extensions=error_codes("missing_key", "invalid_key"),
+        examples=[example("A few of the metrics", SAMPLE, status=200, media_type="text/plain")],
+        tags=["health"],
+    )
+    async def get(self, request: Request) -> HttpResponse:
+        """Metrics of all our processes, for Prometheus; in the OpenMetrics format when it is asked for."""
+        everything = Everything(await _tasks_by_status())
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        # Reads a file per process, so not on the event loop.
+        page = await asyncio.to_thread(encode, everything)
+        return HttpResponse(page, content_type=content_type)
+
+
+class Everything(Collector):
+    """This process's metrics, or those of all processes that share PROMETHEUS_MULTIPROC_DIR; and the tasks, if known."""
+
+    def __init__(self, tasks_by_status: dict[str, int] | None) -> None:
+        self.tasks_by_status = tasks_by_status
+
+    def collect(self) -> Iterable[Metric]:
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]  # has no types
+        else:
+            yield from REGISTRY.collect()
+        if self.tasks_by_status is not None:
+            gauge = GaugeMetricFamily("agent_tasks", "Tasks by status.", labels=["status"])
+            for status, count in self.tasks_by_status.items():
+                gauge.add_metric([status], count)
+            yield gauge
+
+
+async def _tasks_by_status() -> dict[str, int] | None:
+    """None when the database is away: the rest is wanted then more than ever."""
+    count: Callable[[], Awaitable[dict[str, int]]] = import_string(settings.TASKS_BY_STATUS)
+    try:
+        return await asyncio.wait_for(count(), COUNT_TIMEOUT_SECONDS)
+    except (Unavailable, DatabaseError, TimeoutError):
+        return None

@@ -1,0 +1,58 @@
+"""Redis for the API: one client per event loop, one builder of keys, and a quick way to know that it is away.
+
+Redis makes things fast and owns nothing: every caller of `attempt` has an answer for `Away`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.asyncio.connection import BlockingConnectionPool
+from redis.exceptions import RedisError
+
+T = TypeVar("T")
+RETRY_AFTER_SECONDS = 1.0
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+_away_until = 0.0
+
+
+class Away(Exception):
+    """Redis did not answer, or did not a moment ago."""
+
+
+def key(*parts: object) -> str:
+    """The one builder of key names: `ap:` and the parts, joined with colons."""
+    return ":".join(("ap", *map(str, parts)))
+
+
+def client() -> Redis:
+    """The running loop's client. Connections are made on demand and given back after each command."""
+    loop = asyncio.get_running_loop()
+    if (found := _clients.get(loop)) is None:
+        pool = BlockingConnectionPool.from_url(
+            settings.REDIS_URL or "redis://127.0.0.1:1/0",
+            max_connections=128,
+            timeout=2,
+            socket_connect_timeout=0.5,
+            socket_timeout=1,
+            socket_keepalive=True,
+        )
+        found = _clients[loop] = Redis(connection_pool=pool)
+    return found
+
+
+async def attempt(operation: Callable[[Redis], Awaitable[T]]) -> T:
+    """Run an operation on Redis; raises Away at once for a second after a failure, so that an outage costs nobody a timeout."""
+    global _away_until
+    if time.monotonic() < _away_until:
+        raise Away
+    try:
+        return await operation(client())
+    except (RedisError, OSError, TimeoutError) as error:
+        _away_until = time.monotonic() + RETRY_AFTER_SECONDS
+        raise Away from error

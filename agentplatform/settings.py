@@ -1,0 +1,265 @@
+"""Django settings: the environment first, read once and typed; then what Django and the packages want of it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from agentplatform import environment
+from agentplatform.embedded import addresses
+from agentplatform.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment.load_dotenv(BASE_DIR / ".env")
+
+# The environment ----------------------------------------------------------------------------------------------------
+
+ENVIRONMENT = environment.choice("ENVIRONMENT", "development", ("development", "production"))
+IN_PRODUCTION = ENVIRONMENT == "production"
+DATA_DIR = Path(environment.text("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+EMBEDDED = addresses.Addresses() if IN_PRODUCTION else addresses.read(DATA_DIR)
+
+DATABASE_URL = environment.url("DATABASE_URL", EMBEDDED.database_url or "", ("postgres", "postgresql"))
+REDIS_URL = environment.url("REDIS_URL", EMBEDDED.redis_url or "", ("redis", "rediss", "unix"))
+CELERY_BROKER_URL = environment.url("CELERY_BROKER_URL", REDIS_URL, ("redis", "rediss", "amqp", "amqps"))
+DATABASE_THREADS = environment.number("DATABASE_THREADS", 8, least=1, most=64)
+
+OPENAI_API_KEY = environment.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = environment.url("OPENAI_BASE_URL", "", ("http", "https"))
+MODEL_IS_EMBEDDED = not (OPENAI_API_KEY or OPENAI_BASE_URL)
+if MODEL_IS_EMBEDDED:
+    OPENAI_BASE_URL = EMBEDDED.model_url or ""
+AGENT_MODEL = environment.text("AGENT_MODEL", "smollm2-135m-instruct" if MODEL_IS_EMBEDDED else "gpt-5-mini")
+MODEL_TIMEOUT_SECONDS = environment.decimal("MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600)
+MODEL_MAX_RETRIES = environment.number("MODEL_MAX_RETRIES", 2, least=0, most=10)
+
+API_KEYS = environment.words("API_KEYS")
+DEFAULT_RATE_LIMIT = environment.number("DEFAULT_RATE_LIMIT", 10, least=1, most=100_000)
+RATE_LIMIT_WINDOW = environment.number("RATE_LIMIT_WINDOW", 60, least=1, most=86_400)
+FAILED_AUTHENTICATION_LIMIT = environment.number("FAILED_AUTHENTICATION_LIMIT", 60, least=1, most=1_000_000)
+ADMIN_LOGIN_LIMIT = environment.number("ADMIN_LOGIN_LIMIT", 10, least=1, most=1_000_000)
+TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0, least=0, most=10)
+ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
+MAX_TASK_CHARACTERS = environment.number("MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000)
+MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_BYTES", 256 * 1024, least=1024, most=64 * 1024 * 1024)
+RESPONSE_CACHE_SECONDS = environment.number("RESPONSE_CACHE_SECONDS", 300, least=1, most=86_400)
+
+PORT = environment.number("PORT", 8000, least=1, most=65_535)
+WEB_WORKERS = environment.number("WEB_WORKERS", len(os.sched_getaffinity(0)), least=1, most=256)
+WORKER_CONCURRENCY = environment.number("WORKER_CONCURRENCY", 100, least=1, most=2000)
+ALLOWED_ORIGINS = environment.words("ALLOWED_ORIGINS") or ([] if IN_PRODUCTION else ["*"])
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+
+SECRET_KEY = environment.text("SECRET_KEY", "development-only")
+API_KEY_PEPPER = environment.text("API_KEY_PEPPER", "development-only")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["*"]
+
+if IN_PRODUCTION:
+    for _name, _value in (("SECRET_KEY", SECRET_KEY), ("API_KEY_PEPPER", API_KEY_PEPPER)):
+        if len(_value) < 32 or _value.startswith("development"):
+            environment.refuse(_name, "production takes a random value of at least 32 characters.")
+    if "*" in ALLOWED_HOSTS:
+        environment.refuse("ALLOWED_HOSTS", "production takes the host names it answers to, comma-separated.")
+    for _name, _value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
+        if not _value:
+            environment.refuse(_name, "production does not run on the embedded stores; name a server.")
+    if MODEL_IS_EMBEDDED:
+        environment.refuse(
+            "OPENAI_API_KEY", "production does not run on the embedded model; set it or OPENAI_BASE_URL."
+        )
+
+# Django -------------------------------------------------------------------------------------------------------------
+
+DEBUG = False
+ROOT_URLCONF = "agentplatform.urls"
+ASGI_APPLICATION = "agentplatform.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "agentplatform",
+    "accounts",
+    "agents",
+    "feedback",
+]
+
+# The API passes only middleware that runs on the event loop; a synchronous one costs a thread hop per request.
+API_MIDDLEWARE = [
+    "agentplatform.middleware.PrometheusBefore",
+    "agentplatform.middleware.RequestContext",
+    "agentplatform.middleware.SecurityHeaders",
+    "corsheaders.middleware.CorsMiddleware",
+    "agentplatform.middleware.PrometheusAfter",
+]
+MIDDLEWARE = [
+    "agentplatform.middleware.PrometheusBefore",
+    "agentplatform.middleware.RequestContext",
+    "agentplatform.middleware.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "agentplatform.middleware.PrometheusAfter",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "agentplatform" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_MAX_AGE = 3600
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IN_PRODUCTION else None
+CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# Stores -------------------------------------------------------------------------------------------------------------
+
+_database: dict[str, Any] = environ.Env.db_url_config(DATABASE_URL or "postgres://127.0.0.1:1/not-running")
+DATABASES = {
+    "default": {
+        **_database,
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "connect_timeout": 3,
+            "application_name": "agentplatform",
+            "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
+        },
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django_prometheus.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL or "redis://127.0.0.1:1/0",
+        "KEY_PREFIX": "ap:django",
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+}
+
+# The API ------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["agentplatform.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["agentplatform.rendering.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "agentplatform.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "agentplatform.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Agentplatform",
+    "DESCRIPTION": "Send a task; agents do it: in the request, in the background, or streamed.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True, "filter": True},
+    "AUTHENTICATION_WHITELIST": [],
+    "POSTPROCESSING_HOOKS": ["agentplatform.schema.describe_errors"],
+    "SERVERS": [],
+}
+CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
+CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "accept", "idempotency-key", "last-event-id", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "location", "retry-after", "x-request-id", "x-cache", "idempotent-replayed", "ratelimit", "ratelimit-policy",
+    "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
+]  # fmt: skip
+HEALTH_CHECKS = {
+    "database": "agentplatform.health.database",
+    "redis": "agentplatform.health.redis",
+    "orchestrator": "agents.health.orchestrator",
+    "worker": "agents.health.worker",
+}
+RATELIMIT_USE_CACHE = "default"
+RATELIMIT_FAIL_OPEN = True
+SILENCED_SYSTEM_CHECKS = [
+    "django_ratelimit.W001"
+]  # the cache is django-redis, counted atomically, behind django-prometheus
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Agentplatform",
+    "SITE_HEADER": "Agentplatform",
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_SYMBOL": "hub",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+# Celery -------------------------------------------------------------------------------------------------------------
+
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "agents"
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "global_keyprefix": "ap:celery:"}
+if CELERY_BROKER_URL.startswith(("redis", "rediss")):
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "socket_timeout": 10, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 10,
+    }  # fmt: skip
+
+# Logs and metrics ---------------------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = None
+logging_config(LOG_LEVEL)
+PROMETHEUS_EXPORT_MIGRATIONS = False
+# prometheus_client itself reads the variable; services that share the folder add up to one /metrics.
+if PROMETHEUS_MULTIPROC_DIR := environment.text("PROMETHEUS_MULTIPROC_DIR"):
+    Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,184 @@
+"""The life of one run: claim the folder, start everything in order, wait for the end, stop in order."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from agentplatform.embedded import addresses, model, postgres, valkey
+from agentplatform.embedded.claim import claim
+from agentplatform.embedded.passwords import password
+from agentplatform.embedded.program import Program, Store
+from agentplatform.supervisor import plan as programs
+from agentplatform.supervisor.announcement import Announcement, curl, links
+from agentplatform.supervisor.child import Child
+from agentplatform.supervisor.output import Output
+from agentplatform.supervisor.plan import Plan
+
+T = TypeVar("T")
+
+START_SECONDS = 120.0
+HEALTHY_SECONDS = 30.0
+"""How long to wait for `healthy` once requests are served; after that, `degraded` is what we announce."""
+TICK_SECONDS = 0.1
+
+
+class Platform:
+    """All processes of one run."""
+
+    def __init__(self, plan: Plan, output: Output, tick: Callable[[], None] = lambda: None) -> None:
+        self._plan = plan
+        self._output = output
+        self._tick = tick
+        self._stores: list[Child] = []
+        self._services: list[Child] = []
+        self._addresses = addresses.Addresses()
+        self._began = time.monotonic()
+
+    async def run(self) -> None:
+        """Run until SIGINT, SIGTERM or SIGHUP; a second signal ends everything at once.
+
+        Raises EmbeddedError or StartFailed when the platform cannot start; nothing is left running then.
+        """
+        with claim(self._plan.data_dir):
+            addresses.forget(self._plan.data_dir)
+            life = asyncio.create_task(self._live())
+            ticking = asyncio.create_task(self._keep_ticking())
+            self._on_signals(life.cancel)
+            try:
+                await asyncio.wait([life])
+            finally:
+                ticking.cancel()
+                await self._stop()
+                addresses.forget(self._plan.data_dir)
+            if not life.cancelled():
+                life.result()
+
+    async def _live(self) -> None:
+        self._empty_metrics()
+        admin_password = self._admin_password()
+        await _together(self._start_database_side(admin_password), self._start_model())
+        await self._start_services()
+        status = await self._until_healthy()
+        self._output.ready(self._announcement(status, admin_password))
+        await asyncio.Event().wait()
+
+    async def _start_database_side(self, admin_password: str | None) -> None:
+        plan = self._plan
+        starts = []
+        if plan.needs_database:
+            starts.append(self._start_store("PostgreSQL", "database_url", lambda: postgres.prepare(plan.data_dir)))
+        if plan.needs_redis:
+            starts.append(self._start_store("Valkey", "redis_url", lambda: valkey.prepare(plan.data_dir)))
+        await _together(*starts)
+        with self._output.step("database contents"):
+            await self._child(self._stores, programs.bootstrap(plan, admin_password)).run_once()
+
+    async def _start_model(self) -> None:
+        if self._plan.needs_model:
+            await self._start_store("language model", "model_url", model.prepare)
+
+    async def _start_store(self, name: str, address: str, prepare: Callable[[], Store]) -> None:
+        with self._output.step(name):
+            store = await asyncio.to_thread(prepare)
+            await self._child(self._stores, store.program).start(START_SECONDS)
+        self._addresses = replace(self._addresses, **{address: store.url})
+        addresses.write(self._plan.data_dir, self._addresses)
+
+    async def _start_services(self) -> None:
+        plan = self._plan
+        wanted = [
+            ("web server", programs.web, plan.has_web),
+            ("worker", programs.worker, plan.has_worker),
+            ("sweeper", programs.sweeper, plan.has_sweeper),
+        ]
+        await _together(*(self._start_service(name, make(plan)) for name, make, is_wanted in wanted if is_wanted))
+
+    async def _start_service(self, name: str, program: Program) -> None:
+        with self._output.step(name):
+            await self._child(self._services, program).start(START_SECONDS)
+
+    async def _until_healthy(self) -> str:
+        """Wait until /health says so, as far as this run has the parts for it; give its last word."""
+        if not self._plan.has_web:
+            return "running without web server"
+        deadline = time.monotonic() + (HEALTHY_SECONDS if self._plan.has_worker else 0)
+        with self._output.step("health"):
+            while (status := await asyncio.to_thread(self._health)) != "healthy" and time.monotonic() < deadline:
+                await asyncio.sleep(TICK_SECONDS)
+        return status
+
+    def _health(self) -> str:
+        _, body = programs.fetch(self._plan, "/health")
+        try:
+            return str(json.loads(body)["status"])
+        except (ValueError, KeyError):
+            return "unhealthy"
+
+    def _announcement(self, status: str, admin_password: str | None) -> Announcement:
+        plan = self._plan
+        key = "demo-key-123" if plan.has_demo_key else None
+        return Announcement(
+            seconds=round(time.monotonic() - self._began, 1),
+            status=status,
+            links=links(plan.base_url) if plan.has_web else {},
+            api_key=key,
+            admin_password=admin_password,
+            curl=curl(plan.base_url, key or "$KEY") if plan.has_web else None,
+        )
+
+    def _admin_password(self) -> str | None:
+        if not self._plan.announces_admin:
+            return None
+        return os.environ.get("ADMIN_PASSWORD") or password(self._plan.data_dir, "admin")
+
+    def _empty_metrics(self) -> None:
+        # Counters of processes that ended long ago would be counted again.
+        shutil.rmtree(self._plan.metrics_dir, ignore_errors=True)
+        self._plan.metrics_dir.mkdir(parents=True, exist_ok=True)
+
+    def _child(self, group: list[Child], program: Program) -> Child:
+        child = Child(program, self._output)
+        group.append(child)
+        return child
+
+    async def _stop(self) -> None:
+        """Stop who uses the stores first, then the stores, the database last."""
+        if self._services or self._stores:
+            self._output.news("platform_stopping")
+        await asyncio.gather(*(child.stop() for child in self._services))
+        for child in sorted(self._stores, key=lambda child: child.program.name == "postgres"):
+            await child.stop()
+        self._output.news("platform_stopped")
+
+    def _on_signals(self, cancel: Callable[[], object]) -> None:
+        def stop() -> None:
+            # The kernel ends every child with us, so a second signal needs no more than this.
+            for number in numbers:
+                loop.add_signal_handler(number, os._exit, 128 + number)
+            cancel()
+
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            loop.add_signal_handler(number, stop)
+
+    async def _keep_ticking(self) -> None:
+        while True:
+            self._tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+
+async def _together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
+    """Run jobs at once and give their results; when one fails, end the others and raise what it raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]

@@ -1,0 +1,27 @@
+"""What a model call may cost at most, before it is made."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from agents.engine.effects import CallModel
+from agents.engine.types import Price, Usage
+
+MILLION = Decimal(1_000_000)
+MESSAGE_OVERHEAD_TOKENS = 16
+TOOL_OVERHEAD_TOKENS = 300
+
+
+def cost(price: Price, usage: Usage) -> Decimal:
+    """The price of the tokens in US dollars."""
+    return (price.input_usd * usage.input_tokens + price.output_usd * usage.output_tokens) / MILLION
+
+
+def worst_case(call: CallModel) -> Decimal:
+    """An upper bound in US dollars: a token is at least one byte of UTF-8, and the answer may be as long as allowed."""
+    text = sum(len(message.content.encode()) + MESSAGE_OVERHEAD_TOKENS for message in call.messages)
+    return cost(call.agent.price, Usage(text + len(call.tools) * TOOL_OVERHEAD_TOKENS, call.max_output_tokens))
+
+
+def fits(calls: Iterable[CallModel], spent_usd: Decimal, limit_usd: Decimal) -> bool:
+    """Whether all these calls together stay within the limit, at their worst."""
+    return spent_usd + sum(map(worst_case, calls), Decimal(0)) <= limit_usd

@@ -1,0 +1,133 @@
+"""`decide`: what to do next, from the state alone. Every cap is checked here, before anything is done."""
+
+from collections.abc import Callable
+
+from agents.engine import events as e
+from agents.engine.budget import fits
+from agents.engine.effects import CallModel, CallTool, Effect, Record
+from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
+from agents.engine.prompts import messages
+from agents.engine.state import Run, State
+
+MAX_CALL_FAILURES = 2
+MAX_TOOL_FAILURES = 3
+MAX_REPAIRS = 2
+MAX_DEPTH = 3
+
+
+def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
+    """Everything that should be under way or recorded now. Asked again, it answers the same until an event changes the state."""
+    if state.ended:
+        return []
+    if state.is_cancel_requested:
+        return [_end("cancelled", "cancelled")]
+    if is_past_deadline:
+        return [_failed("timed_out", f"The task ran longer than its {state.limits.timeout_seconds} s.")]
+    effects = [effect for run in state.runs.values() if not run.is_done for effect in _next(state, run)]
+    calls = [effect for effect in effects if isinstance(effect, CallModel)]
+    if state.model_calls + len(calls) > state.limits.max_steps:
+        return [_failed("max_steps", f"The task needs more than its {state.limits.max_steps} model calls.")]
+    if not fits(calls, state.cost_usd, state.limits.max_cost_usd):
+        limit = f"max_cost_usd of {state.limits.max_cost_usd}"
+        return [_failed("budget_exceeded", f"The next model call could take the task past its {limit}.")]
+    ended = [effect for effect in effects if isinstance(effect, Record) and isinstance(effect.event, e.TaskEnded)]
+    return list(ended[:1] or effects)
+
+
+def _next(state: State, run: Run) -> list[Effect]:
+    if run.failed_calls >= MAX_CALL_FAILURES:
+        return [_give_up(state, run, "model_failed", state.model_failure)]
+    if run.failed_tools >= MAX_TOOL_FAILURES:
+        return [_give_up(state, run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
+    if run.open_tools:
+        return [CallTool(run=run.id, step=run.step, call=call) for call in run.open_tools]
+    strategy = state.team[run.agent].strategy if run.id.count(".") < MAX_DEPTH else "answer"
+    return STRATEGIES[strategy](state, run)
+
+
+def _answer(state: State, run: Run) -> list[Effect]:
+    if run.answer is None or run.answer.tool_calls:
+        return [_call(state, run, "answer")]
+    return [_finish(state, run, run.answer.text)]
+
+
+def _plan(state: State, run: Run) -> list[Effect]:
+    """Ask for sub-questions, have them answered side by side, write up. A plan nobody can use is answered directly."""
+    if run.answer is None:
+        return [_call(state, run, "plan")]
+    if run.answer.purpose != "plan":
+        return _answer(state, run)
+    if run.children is None:
+        agent = state.team[run.agent]
+        helper = agent.delegates[0] if agent.delegates else run.agent
+        questions = planned_questions(run.answer.text)
+        started: list[Effect] = [
+            Record(event=e.DelegateStarted(run=run.id, child=f"{run.id}.{number}", agent=helper, task=question))
+            for number, question in enumerate(questions, 1)
+        ]
+        return started or [_call(state, run, "answer")]
+    return [] if None in run.children.values() else [_call(state, run, "write")]
+
+
+def _route(state: State, run: Run) -> list[Effect]:
+    """Ask which agent fits and go on as that one. A choice nobody can use is answered directly."""
+    if run.answer is None:
+        return [_call(state, run, "route")]
+    if run.answer.purpose != "route":
+        return _answer(state, run)
+    if choice := chosen_agent(run.answer.text, state.team[run.agent].delegates):
+        return [Record(event=e.HandedOver(run=run.id, agent=choice))]
+    return [_call(state, run, "answer")]
+
+
+STRATEGIES: dict[str, Callable[[State, Run], list[Effect]]] = {"answer": _answer, "plan": _plan, "route": _route}
+
+
+def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
+    agent = state.team[run.agent]
+    is_preliminary = purpose in ("plan", "route")
+    made_again = run.is_open_step or purpose == "repair"
+    return CallModel(
+        run=run.id,
+        step=run.step if made_again else run.step + 1,
+        purpose=purpose,
+        agent=agent,
+        messages=messages(state, run, purpose, fault),
+        tools=() if is_preliminary else agent.tools,
+        max_output_tokens=state.limits.max_output_tokens,
+        output_schema=state.input.output_schema if run.id == e.ROOT and not is_preliminary else None,
+    )
+
+
+def _finish(state: State, run: Run, text: str) -> Effect:
+    if run.id != e.ROOT:
+        return _report(state, run, text)
+    schema = state.input.output_schema
+    if schema is None:
+        return _end("completed", "completed", result=text)
+    try:
+        return _end("completed", "completed", result=satisfying(text, schema))
+    except NotValid as fault:
+        if run.repairs < MAX_REPAIRS:
+            return _call(state, run, "repair", str(fault))
+        return _failed("output_invalid", f"The result does not satisfy output_schema: {fault}")
+
+
+def _give_up(state: State, run: Run, reason: str, message: str) -> Effect:
+    """A delegate that fails leaves its part open; the root that fails ends the task."""
+    if run.id != e.ROOT:
+        return _report(state, run, "(This part could not be answered.)")
+    return _failed(reason, message)
+
+
+def _report(state: State, run: Run, output: str) -> Record:
+    parent = run.id.rpartition(".")[0]
+    return Record(event=e.DelegateFinished(run=parent, child=run.id, agent=run.agent, output=output))
+
+
+def _failed(reason: str, message: str) -> Record:
+    return _end("failed", reason, message=message)
+
+
+def _end(status: str, reason: str, *, result: object = None, message: str = "") -> Record:
+    return Record(event=e.TaskEnded(status=status, exit_reason=reason, result=result, message=message))

@@ -1,0 +1,52 @@
+"""What the engine asks the runner to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.engine.events import Event
+from agents.engine.types import AgentSpec, Message, ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallModel:
+    """Ask the agent's model; `output_schema` is what the text should satisfy as JSON, when set."""
+
+    run: str
+    step: int
+    purpose: str
+    agent: AgentSpec
+    messages: tuple[Message, ...]
+    tools: tuple[str, ...]
+    max_output_tokens: int
+    output_schema: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Tells this effect from every other that may be under way."""
+        return ("model", self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTool:
+    """Run one tool."""
+
+    run: str
+    step: int
+    call: ToolCall
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Tells this effect from every other that may be under way."""
+        return ("tool", self.run, str(self.step), self.call.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Write a fact that follows from the state alone."""
+
+    event: Event
+
+
+Outside = CallModel | CallTool
+Effect = Outside | Record

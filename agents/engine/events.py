@@ -1,0 +1,178 @@
+"""What can happen in a task, as facts. The journal keeps these; a change of shape gets a new version number.
+
+`run` names the agent's run inside the task's tree: the root is "0", its delegates "0.1", "0.2", …
+`step` counts the model calls of a run; a call made again keeps its step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from agents.engine.types import RunLimits, TaskInput, ToolCall, Usage
+
+ROOT = "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base of all events; `version` changes with the fields."""
+
+    version: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAccepted(Event):
+    """`team` maps the agent and every agent it may call to the ids of their versions, frozen from here on.
+
+    `cache_key` names the answer in the response cache; empty when it may neither be read from there nor kept.
+    """
+
+    agent: str
+    team: Mapping[str, int]
+    input: TaskInput
+    limits: RunLimits
+    cache_key: str = ""
+    cache_seconds: int = 0
+    may_read_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLost(Event):
+    """The process that ran the task went away."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCalled(Event):
+    run: str
+    step: int
+    purpose: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered(Event):
+    run: str
+    step: int
+    purpose: str
+    model: str
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed(Event):
+    run: str
+    step: int
+    purpose: str
+    message: str
+    is_retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled(Event):
+    run: str
+    step: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned(Event):
+    run: str
+    step: int
+    call_id: str
+    tool: str
+    output: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateStarted(Event):
+    run: str
+    child: str
+    agent: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateFinished(Event):
+    run: str
+    child: str
+    agent: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver(Event):
+    """The run goes on as another agent."""
+
+    run: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnded(Event):
+    """`result` is text, or JSON that satisfies the output schema; `message` explains a failure to the client.
+
+    An answer from the cache names the `model` that gave it.
+    """
+
+    status: str
+    exit_reason: str
+    result: Any = None
+    message: str = ""
+    from_cache: bool = False
+    model: str = ""
+
+
+TYPES: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (TaskAccepted, AttemptStarted, AttemptLost, ModelCalled, ModelAnswered, ModelFailed, ToolCalled, ToolReturned,
+                 DelegateStarted, DelegateFinished, HandedOver, CancelRequested, TaskEnded)
+}  # fmt: skip
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event's fields as JSON values; money as text."""
+    return {name: _plain(value) for name, value in asdict(event).items()}
+
+
+def from_json(kind: str, data: Mapping[str, Any]) -> Event:
+    """The event that `to_json` wrote. Raises KeyError for a type this version does not know."""
+    event_type = TYPES[kind]
+    parse: dict[str, Any] = {
+        "input": lambda value: TaskInput(**value),
+        "limits": lambda value: RunLimits(**{**value, "max_cost_usd": Decimal(value["max_cost_usd"])}),
+        "usage": lambda value: Usage(**value),
+        "cost_usd": Decimal,
+        "call": lambda value: ToolCall(**value),
+        "tool_calls": lambda value: tuple(ToolCall(**call) for call in value),
+    }
+    known = {field.name for field in fields(event_type)}
+    return event_type(
+        **{name: parse.get(name, lambda value: value)(value) for name, value in data.items() if name in known}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,158 @@
+"""The state of a task, and `evolve`, which folds events into it. Nothing else makes state."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from agents.engine import events as e
+from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said, and what it was asked for."""
+
+    purpose: str
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One agent at work: the root, or a delegate."""
+
+    id: str
+    agent: str
+    task: str
+    turns: tuple[Message, ...] = ()
+    preliminary_turns: int = 0
+    answer: Answer | None = None
+    step: int = 0
+    open_tools: tuple[ToolCall, ...] = ()
+    failed_calls: int = 0
+    failed_tools: int = 0
+    repairs: int = 0
+    children: Mapping[str, str | None] | None = None
+    is_open_step: bool = False
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of a task."""
+
+    input: TaskInput
+    limits: RunLimits
+    team: Mapping[str, AgentSpec]
+    runs: Mapping[str, Run]
+    usage: Usage = Usage()
+    cost_usd: Decimal = Decimal(0)
+    model: str = ""
+    model_calls: int = 0
+    tool_calls: int = 0
+    attempt: int = 0
+    is_cancel_requested: bool = False
+    model_failure: str = ""
+    ended: e.TaskEnded | None = None
+
+    @property
+    def root(self) -> Run:
+        return self.runs[e.ROOT]
+
+
+def start(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> State:
+    """The state right after acceptance. `team` holds the agents whose version ids the event names."""
+    root = Run(id=e.ROOT, agent=accepted.agent, task=accepted.input.task)
+    return State(input=accepted.input, limits=accepted.limits, team=team, runs={e.ROOT: root})
+
+
+def fold(journal: Iterable[e.Event], team: Mapping[str, AgentSpec]) -> State:
+    """The state after a whole journal, which begins with TaskAccepted."""
+    iterator = iter(journal)
+    accepted = next(iterator)
+    if not isinstance(accepted, e.TaskAccepted):
+        raise TypeError("A journal begins with TaskAccepted.")
+    state = start(accepted, team)
+    for event in iterator:
+        state = evolve(state, event)
+    return state
+
+
+def evolve(state: State, event: e.Event) -> State:
+    """The state after one more event."""
+    match event:
+        case e.AttemptStarted():
+            return replace(state, attempt=event.attempt)
+        case e.ModelCalled():
+            run = state.runs[event.run]
+            return _with(state, replace(run, step=event.step, is_open_step=True))
+        case e.ModelAnswered():
+            return _answered(state, event)
+        case e.ModelFailed():
+            run = state.runs[event.run]
+            failed = replace(run, failed_calls=run.failed_calls + (1 if event.is_retryable else 1000))
+            return replace(_with(state, failed), model_failure=event.message)
+        case e.ToolCalled():
+            return replace(state, tool_calls=state.tool_calls + 1)
+        case e.ToolReturned():
+            return _returned(state, event)
+        case e.DelegateStarted():
+            run = state.runs[event.run]
+            parent = replace(run, children={**(run.children or {}), event.child: None})
+            return _with(_with(state, parent), Run(id=event.child, agent=event.agent, task=event.task))
+        case e.DelegateFinished():
+            run = state.runs[event.run]
+            child = replace(state.runs[event.child], is_done=True)
+            return _with(
+                _with(state, replace(run, children={**(run.children or {}), event.child: event.output})), child
+            )
+        case e.HandedOver():
+            return _with(
+                state, replace(state.runs[event.run], agent=event.agent, answer=None, turns=(), preliminary_turns=0)
+            )
+        case e.CancelRequested():
+            return replace(state, is_cancel_requested=True)
+        case e.TaskEnded():
+            return replace(state, ended=event)
+        case _:
+            return state
+
+
+def _with(state: State, run: Run) -> State:
+    return replace(state, runs={**state.runs, run.id: run})
+
+
+def _answered(state: State, event: e.ModelAnswered) -> State:
+    run = state.runs[event.run]
+    said = Message("assistant", event.text, event.tool_calls)
+    run = replace(
+        run,
+        turns=(*run.turns, said),
+        preliminary_turns=run.preliminary_turns + (1 if event.purpose in ("plan", "route") else 0),
+        answer=Answer(event.purpose, event.text, event.tool_calls),
+        open_tools=event.tool_calls,
+        repairs=run.repairs + (1 if event.purpose == "repair" else 0),
+        failed_calls=0,
+        is_open_step=False,
+    )
+    return replace(
+        _with(state, run),
+        usage=state.usage + event.usage,
+        cost_usd=state.cost_usd + event.cost_usd,
+        model=event.model if event.run == e.ROOT else state.model or event.model,
+        model_calls=state.model_calls + 1,
+    )
+
+
+def _returned(state: State, event: e.ToolReturned) -> State:
+    run = state.runs[event.run]
+    heard = Message("tool", event.output, tool_call_id=event.call_id)
+    return _with(
+        state,
+        replace(
+            run,
+            turns=(*run.turns, heard),
+            open_tools=tuple(call for call in run.open_tools if call.id != event.call_id),
+            failed_tools=run.failed_tools + 1 if event.is_error else 0,
+        ),
+    )

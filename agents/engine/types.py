@@ -1,0 +1,86 @@
+"""The values that travel through the engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+Strategy = Literal["answer", "plan", "route"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool the model asks for; `arguments` is the JSON text it wrote."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of what a model reads."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    input_usd: Decimal
+    output_usd: Decimal
+
+
+FREE = Price(Decimal(0), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """One published version of an agent: all that decides what it does. Immutable, so a task keeps its meaning."""
+
+    slug: str
+    description: str
+    version: int
+    version_id: int
+    model: str
+    instructions: str
+    strategy: Strategy = "answer"
+    tools: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    temperature: float | None = None
+    price: Price = FREE
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInput:
+    """What the client asked for."""
+
+    task: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Caps shared by the whole tree of a task; `timeout_seconds` is running time over all attempts."""
+
+    max_cost_usd: Decimal
+    max_output_tokens: int
+    max_steps: int
+    timeout_seconds: int

@@ -1,0 +1,74 @@
+"""Reading: pages of tasks, a task's journal, the agents on offer. To be run through `in_database`."""
+
+import base64
+import binascii
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from agentplatform.errors import FieldError, InvalidRequest
+from agents.engine import events as e
+from agents.models import Event, Task
+from agents.presenting import step
+from agents.schemas import AgentType, ListQuery, Step
+from agents.teams import Offer
+
+FILTERS = {"status": "status", "agent_type": "agent_type", "conversation_id": "conversation_id",
+           "created_after": "created_at__gt", "created_before": "created_at__lt"}  # fmt: skip
+
+
+def page(client_id: UUID, query: ListQuery) -> tuple[list[Task], str | None]:
+    """One page of a client's tasks, newest first, and the cursor of the next. Raises InvalidRequest for a made-up cursor."""
+    rows = Task.objects.filter(client_id=client_id).select_related("agent_version").order_by("-created_at", "-id")
+    given = query.model_dump(exclude_none=True)
+    rows = rows.filter(**{column: given[name] for name, column in FILTERS.items() if name in given})
+    if query.cursor:
+        created_at, task_id = _read(query.cursor)
+        rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=task_id))
+    found = list(rows[: query.limit + 1])
+    is_more = len(found) > query.limit
+    found = found[: query.limit]
+    return found, _cursor(found[-1]) if is_more else None
+
+
+def steps(task_id: UUID) -> list[Step]:
+    """The task's journal."""
+    rows = Event.objects.filter(task_id=task_id).order_by("seq").values_list("seq", "type", "data", "at")
+    return [step(seq, e.from_json(kind, data), at) for seq, kind, data, at in rows]
+
+
+def agent_type(offer: Offer) -> AgentType:
+    """An agent as clients see it."""
+    spec = offer.spec
+    return AgentType(
+        slug=spec.slug,
+        description=spec.description,
+        version=spec.version,
+        model=spec.model,
+        tools=list(spec.tools),
+        delegates=list(spec.delegates),
+        limits={
+            "max_cost_usd": offer.max_cost_usd,
+            "max_output_tokens": offer.max_output_tokens,
+            "max_steps": offer.max_steps,
+            "timeout_seconds": offer.timeout_seconds,
+        },
+    )
+
+
+def _cursor(task: Task) -> str:
+    return base64.urlsafe_b64encode(f"{task.created_at.isoformat()} {task.pk}".encode()).decode()
+
+
+def _read(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        created_at, _, task_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None:
+            raise ValueError("a cursor names a moment in a time zone")
+        return moment, UUID(task_id)
+    except (ValueError, binascii.Error) as error:
+        raise InvalidRequest(
+            [FieldError("cursor", "invalid", "Take it from next_cursor of the page before.")]
+        ) from error

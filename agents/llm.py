@@ -1,0 +1,160 @@
+"""The model provider, through the openai package's chat completions. The only file that imports openai."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import openai
+from django.conf import settings
+
+from agents.engine.effects import CallModel
+from agents.engine.types import Message, ToolCall, Usage
+from agents.tools import registry
+
+OnText = Callable[[str], None]
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer; `model` is the name the provider gives to what answered."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    model: str
+
+
+class ModelError(Exception):
+    """The provider gave no usable answer. The message is for clients: it names no host, key or trace."""
+
+    def __init__(self, message: str, *, is_retryable: bool) -> None:
+        super().__init__(message)
+        self.is_retryable = is_retryable
+
+
+def client() -> openai.AsyncOpenAI:
+    """The running loop's client; it retries refused connections, 408, 429 and 5xx with backoff and Retry-After."""
+    loop = asyncio.get_running_loop()
+    if (found := _clients.get(loop)) is None:
+        found = _clients[loop] = openai.AsyncOpenAI(
+            api_key=settings.OPENAI_API_KEY or "none",
+            base_url=settings.OPENAI_BASE_URL or ("http://127.0.0.1:1/v1" if settings.MODEL_IS_EMBEDDED else None),
+            timeout=openai.Timeout(settings.MODEL_TIMEOUT_SECONDS, connect=5),
+            max_retries=settings.MODEL_MAX_RETRIES,
+            http_client=openai.DefaultAioHttpClient(limits=openai.DEFAULT_CONNECTION_LIMITS),
+        )
+    return found
+
+
+async def call(effect: CallModel, *, on_text: OnText | None = None) -> Reply:
+    """Ask the model; with `on_text` the answer is streamed and handed over piece by piece. Raises ModelError."""
+    try:
+        reply = await (_whole(effect) if on_text is None else _streamed(effect, on_text))
+    except ModelError:
+        raise
+    except openai.APITimeoutError as error:
+        raise ModelError("The model did not answer in time.", is_retryable=True) from error
+    except openai.APIStatusError as error:
+        is_retryable = error.status_code in (408, 409, 429) or error.status_code >= 500
+        raise ModelError(f"The model provider answered {error.status_code}.", is_retryable=is_retryable) from error
+    except openai.APIConnectionError as error:
+        raise ModelError("The model provider cannot be reached.", is_retryable=True) from error
+    except (openai.OpenAIError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        raise ModelError("The model provider's answer cannot be read.", is_retryable=True) from error
+    except Exception as error:
+        # A connection cut mid-answer surfaces as the transport's own error, under several names.
+        raise ModelError("The connection to the model broke.", is_retryable=True) from error
+    if not reply.text and not reply.tool_calls:
+        raise ModelError("The model gave an empty answer.", is_retryable=True)
+    return reply
+
+
+async def is_reachable() -> bool:
+    """Whether the provider answers at all; a refusal is an answer."""
+    try:
+        await client().with_options(max_retries=0, timeout=2).models.list()
+    except openai.APIStatusError:
+        return True
+    except openai.OpenAIError:
+        return False
+    return True
+
+
+async def _whole(effect: CallModel) -> Reply:
+    completion = await client().chat.completions.create(**_request(effect))
+    message = completion.choices[0].message
+    calls = tuple(_tool_call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
+    text = message.content or ""
+    return Reply(text, calls, _usage(completion.usage, effect, text), completion.model or effect.agent.model)
+
+
+async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
+    pieces: list[str] = []
+    calls: dict[int, dict[str, str]] = {}
+    usage, model, is_finished = None, effect.agent.model, False
+    stream = await client().chat.completions.create(
+        **_request(effect), stream=True, stream_options={"include_usage": True}
+    )
+    async with stream:
+        async for chunk in stream:
+            usage, model = chunk.usage or usage, chunk.model or model
+            for choice in chunk.choices:
+                is_finished = is_finished or choice.finish_reason is not None
+                if choice.delta.content:
+                    pieces.append(choice.delta.content)
+                    on_text(choice.delta.content)
+                for part in choice.delta.tool_calls or ():
+                    call = calls.setdefault(part.index, {"id": "", "name": "", "arguments": ""})
+                    call["id"] = part.id or call["id"]
+                    if part.function:
+                        call["name"] += part.function.name or ""
+                        call["arguments"] += part.function.arguments or ""
+    if not is_finished:
+        raise ModelError("The model's answer broke off.", is_retryable=True)
+    text = "".join(pieces)
+    made = tuple(_tool_call(call["id"], call["name"], call["arguments"]) for _, call in sorted(calls.items()))
+    return Reply(text, made, _usage(usage, effect, text), model)
+
+
+def _request(effect: CallModel) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "model": effect.agent.model,
+        "messages": [_message(message) for message in effect.messages],
+        "max_completion_tokens": effect.max_output_tokens,
+    }
+    if effect.agent.temperature is not None:
+        request["temperature"] = effect.agent.temperature
+    if effect.tools:
+        request["tools"] = registry.function_schemas(effect.tools)
+    if effect.output_schema is not None:
+        schema = {"name": "result", "schema": effect.output_schema, "strict": False}
+        request["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return request
+
+
+def _message(message: Message) -> dict[str, Any]:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        sent["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        sent["tool_call_id"] = message.tool_call_id
+    return sent
+
+
+def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> ToolCall:
+    return ToolCall(call_id or "call", name or "", arguments or "{}")
+
+
+def _usage(usage: Any, effect: CallModel, text: str) -> Usage:
+    """The provider's count; where it gives none, four bytes a token."""
+    if usage is not None and usage.prompt_tokens is not None:
+        return Usage(usage.prompt_tokens, usage.completion_tokens or 0)
+    sent = sum(len(message.content.encode()) for message in effect.messages)
+    return Usage(-(-sent // 4), -(-len(text.encode()) // 4))

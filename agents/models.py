@@ -1,0 +1,205 @@
+"""Agents and their versions, tasks and their journal, and the outbox."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from accounts.models import ApiKey, Client
+
+
+class Agent(models.Model):
+    """What clients name as `agent_type`. What it does stands in its versions."""
+
+    slug = models.SlugField(max_length=64, unique=True, help_text="The agent_type that clients send.")
+    is_active = models.BooleanField(default=True, help_text="Inactive agents take no new tasks.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class AgentVersion(models.Model):
+    """One version of an agent. A published one does not change any more: each task records the version it ran."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        RETIRED = "retired"
+
+    class Strategy(models.TextChoices):
+        ANSWER = "answer", "Answer, with tools where they help"
+        PLAN = "plan", "Plan, have the parts answered, write up"
+        ROUTE = "route", "Hand over to the delegate that fits"
+
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    description = models.CharField(max_length=300, help_text="One sentence for clients and for the router.")
+    instructions = models.TextField(help_text="The system prompt.")
+    strategy = models.CharField(max_length=16, choices=Strategy, default=Strategy.ANSWER)
+    model = models.CharField(max_length=200, blank=True, help_text="Empty: the platform's AGENT_MODEL.")
+    temperature = models.FloatField(null=True, blank=True, help_text="Empty: the provider's default.")
+    tools = models.JSONField(default=list, blank=True, help_text='Names of the tools it may call: ["calculator"].')
+    delegates = models.JSONField(default=list, blank=True, help_text='Agents it may call or hand over to: ["general"].')
+    max_output_tokens = models.PositiveIntegerField(default=2000, help_text="Tokens of one answer, at most.")
+    max_steps = models.PositiveIntegerField(default=12, help_text="Model calls of one task, at most.")
+    max_cost_usd = models.DecimalField(
+        max_digits=12, decimal_places=6, default=Decimal("0.50"), help_text="US dollars of one task, at most."
+    )
+    timeout_seconds = models.PositiveIntegerField(
+        default=120, help_text="Running time of one task, when the client sets none."
+    )
+    cache_seconds = models.PositiveIntegerField(
+        default=300, help_text="How long an answer may be given again; 0: never."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("agent", "-number")
+        constraints = (
+            models.UniqueConstraint(fields=("agent", "number"), name="agent_version_number"),
+            models.UniqueConstraint(
+                fields=("agent",), condition=models.Q(status="published"), name="agent_one_published_version"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.agent.slug} v{self.number}"
+
+
+class Task(models.Model):
+    """What a client sent, as it stands now. Its story is the journal; this row is the part that is searched and listed."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        AWAITING_APPROVAL = "awaiting_approval"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+    class Mode(models.TextChoices):
+        SYNC = "sync"
+        STREAM = "stream"
+        BACKGROUND = "background"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="tasks")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
+    agent_type = models.CharField(max_length=64)
+    agent_version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="+")
+    mode = models.CharField(max_length=16, choices=Mode)
+    status = models.CharField(max_length=20, choices=Status)
+    exit_reason = models.CharField(max_length=32, blank=True)
+    result = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    model_calls = models.PositiveIntegerField(default=0)
+    tool_calls = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(0))
+    is_cached = models.BooleanField(default=False)
+    conversation_id = models.UUIDField(null=True)
+    metadata = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+
+    timeout_seconds = models.PositiveIntegerField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempt_started_at = models.DateTimeField(null=True)
+    ran_seconds = models.FloatField(default=0, help_text="Running time of earlier attempts.")
+    lease_token = models.PositiveBigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
+    last_seq = models.PositiveIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (
+            models.Index(fields=("client", "-created_at", "-id"), name="task_client_newest"),
+            models.Index(fields=("-created_at", "-id"), name="task_newest"),
+            models.Index(
+                fields=("client", "conversation_id", "-created_at"),
+                name="task_conversation",
+                condition=models.Q(conversation_id__isnull=False),
+            ),
+            models.Index(
+                fields=("status", "lease_expires_at"),
+                name="task_unfinished",
+                condition=models.Q(status__in=("queued", "running", "awaiting_approval")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in self.FINAL
+
+
+class Event(models.Model):
+    """One line of a task's journal: append-only, numbered without gaps."""
+
+    pk = models.CompositePrimaryKey("task_id", "seq")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="journal")
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=32)
+    version = models.PositiveSmallIntegerField(default=1)
+    data = models.JSONField()
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.seq} {self.type}"
+
+
+class IdempotencyKey(models.Model):
+    """A client's own name for a request, so that sending it again gives the same task."""
+
+    client = models.ForeignKey(Client, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    body_digest = models.BinaryField(max_length=32)
+    task = models.ForeignKey(Task, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("client", "key"), name="idempotency_key_of_client"),)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Outbox(models.Model):
+    """A queued task that a worker should hear of; the row goes when the task is claimed."""
+
+    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="+")
+    publish_at = models.DateTimeField(db_index=True)
+    published = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.task_id)
+
+
+class Process(models.Model):
+    """A worker or sweeper that said lately that it runs."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    kind = models.CharField(max_length=16)
+    seen_at = models.DateTimeField()
+    running_tasks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,114 @@
+"""A task's journal told as the events that clients see. Pure: the same journal always gives the same frames.
+
+A frame's position is (number of a journal event, characters of its text already sent). Deltas belong to the event that began
+the model call, so a position can be found again from the journal alone.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.engine import events as e
+
+Position = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One server-sent event before encoding."""
+
+    position: Position
+    name: str
+    data: dict[str, Any]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the task has ended with it."""
+        return self.name in ("task.completed", "task.failed", "task.cancelled")
+
+
+@dataclass(slots=True)
+class Narrator:
+    """Turns a journal, and the live text between its events, into frames after a position."""
+
+    task_id: str
+    after: Position = (0, 0)
+    next_seq: int = 1
+    agents: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    call_seq: int = 0
+    sent: int = 0
+    has_begun: bool = False
+    has_ended: bool = False
+
+    def event(self, seq: int, event: e.Event) -> list[Frame]:
+        """The frames of the journal's next event."""
+        self.next_seq = seq + 1
+        return [frame for frame in self._frames(seq, event) if frame.position > self.after]
+
+    def delta(self, call_seq: int, offset: int, text: str) -> Frame | None:
+        """A piece of the root's text; None when it is known already, belongs to no open call, or leaves a gap before it."""
+        start = max(self.sent, self.after[1] if call_seq == self.after[0] else 0)
+        if call_seq != self.call_seq or offset > start or offset + len(text) <= start:
+            return None
+        self.sent = offset + len(text)
+        return self._frame((call_seq, self.sent), "text.delta", e.ROOT, text=text[start - offset :])
+
+    def _frames(self, seq: int, event: e.Event) -> list[Frame]:
+        at = (seq, 0)
+        match event:
+            case e.TaskAccepted():
+                self.agents[e.ROOT] = event.agent
+            case e.AttemptStarted() if not self.has_begun:
+                self.has_begun = True
+                return [self._frame(at, "task.started", e.ROOT)]
+            case e.ModelCalled():
+                if event.run == e.ROOT:
+                    self.call_seq, self.sent = seq, 0
+                is_again = self.steps.get(event.run) == event.step
+                self.steps[event.run] = event.step
+                return [
+                    self._frame(at, "step.restarted" if is_again else "step.started", event.run, purpose=event.purpose)
+                ]
+            case e.ModelAnswered() if event.run == e.ROOT and event.text:
+                rest = self.delta(self.call_seq, 0, event.text) if self.call_seq else None
+                return [rest] if rest else []
+            case e.ToolCalled():
+                call = event.call
+                return [
+                    self._frame(at, "tool.called", event.run, tool=call.name, call_id=call.id, arguments=call.arguments)
+                ]
+            case e.ToolReturned():
+                told = {
+                    "tool": event.tool,
+                    "call_id": event.call_id,
+                    "output": event.output,
+                    "is_error": event.is_error,
+                }
+                return [self._frame(at, "tool.returned", event.run, **told)]
+            case e.DelegateStarted():
+                self.agents[event.child] = event.agent
+                return [
+                    self._frame(
+                        at, "delegate.started", event.run, delegate=event.agent, child=event.child, task=event.task
+                    )
+                ]
+            case e.DelegateFinished():
+                told = {"delegate": event.agent, "child": event.child, "output": event.output}
+                return [self._frame(at, "delegate.finished", event.run, **told)]
+            case e.HandedOver():
+                self.agents[event.run] = event.agent
+            case e.TaskEnded():
+                self.has_ended = True
+                frames = []
+                if event.from_cache:
+                    text = (
+                        event.result if isinstance(event.result, str) else json.dumps(event.result, ensure_ascii=False)
+                    )
+                    frames.append(self._frame(at, "text.delta", e.ROOT, text=text))
+                return [*frames, self._frame((seq, 1), f"task.{event.status}", e.ROOT)]
+        return []
+
+    def _frame(self, position: Position, name: str, run: str, **fields: Any) -> Frame:
+        data = {"task_id": self.task_id, "step": self.steps.get(run, 0), "agent": self.agents.get(run, ""), **fields}
+        return Frame(position, name, data)

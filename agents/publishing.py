@@ -1,0 +1,60 @@
+"""Agents' versions: drafts change, published ones do not, one is published at a time."""
+
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from agents.models import Agent, AgentVersion
+from agents.tools import registry
+
+Status = AgentVersion.Status
+CONTENT = (
+    "description", "instructions", "strategy", "model", "temperature", "tools", "delegates", "max_output_tokens", "max_steps",
+    "max_cost_usd", "timeout_seconds", "cache_seconds",
+)  # fmt: skip
+
+
+def publish(version: AgentVersion) -> None:
+    """Make this the version that new tasks run; the one before is retired."""
+    with transaction.atomic():
+        Agent.objects.select_for_update().get(pk=version.agent_id)
+        AgentVersion.objects.filter(agent=version.agent, status=Status.PUBLISHED).exclude(pk=version.pk).update(
+            status=Status.RETIRED
+        )
+        version.status = Status.PUBLISHED
+        version.save(update_fields=["status"])
+
+
+def draft_from(version: AgentVersion) -> AgentVersion:
+    """A new draft with the content of a version."""
+    with transaction.atomic():
+        Agent.objects.select_for_update().get(pk=version.agent_id)
+        content = {name: getattr(version, name) for name in CONTENT}
+        return AgentVersion.objects.create(agent=version.agent, number=next_number(version.agent), **content)
+
+
+def next_number(agent: Agent) -> int:
+    """The number that the agent's next version gets."""
+    newest = agent.versions.order_by("-number").first()
+    return newest.number + 1 if newest else 1
+
+
+def checked_tools(names: Iterable[object]) -> list[str]:
+    """The names as they are. Raises ValidationError for a tool that does not exist."""
+    return _known(names, registry.names(), "tool")
+
+
+def checked_delegates(slugs: Iterable[object], own_slug: str) -> list[str]:
+    """The slugs as they are. Raises ValidationError for an agent that does not exist, or is the agent itself."""
+    others = set(Agent.objects.exclude(slug=own_slug).values_list("slug", flat=True))
+    return _known(slugs, others, "agent")
+
+
+def _known(given: Iterable[object], known: Iterable[str], kind: str) -> list[str]:
+    there_are = sorted(known)
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise ValidationError(f'A list of names is needed, such as ["{next(iter(there_are), "name")}"].')
+    if unknown := [name for name in given if name not in there_are]:
+        raise ValidationError(f"There is no {kind} {', '.join(map(repr, unknown))}; there are: {', '.join(there_are)}.")
+    return given

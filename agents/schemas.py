@@ -1,0 +1,220 @@
+"""Bodies and query strings of the agents' API, as the HTTP contract names them."""
+
+import unicodedata
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, PlainSerializer, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from agentplatform.validation import Body, Query
+from agents.engine.output import schema_fault
+
+MAX_CONTEXT_BYTES = 32 * 1024
+MAX_METADATA_BYTES = 8 * 1024
+Status = Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
+ExitReason = Literal[
+    "completed", "cancelled", "timed_out", "max_steps", "budget_exceeded", "guardrail_blocked", "tool_failed",
+    "model_failed", "output_invalid", "attempts_exhausted",
+]  # fmt: skip
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+def _clean_text(value: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r" for character in value):
+        raise PydanticCustomError("control_characters", "No control characters but tab and line breaks.")
+    text = value.strip()
+    if not text:
+        raise PydanticCustomError("blank", "This field may not be blank.", {"code": "blank"})
+    if len(text) > settings.MAX_TASK_CHARACTERS:
+        limit = settings.MAX_TASK_CHARACTERS
+        raise PydanticCustomError("long", "At most {limit} characters.", {"limit": limit, "code": "max_length"})
+    return text
+
+
+def _storable(value: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+    encoded = orjson.dumps(value)
+    if len(encoded) > limit_bytes:
+        raise PydanticCustomError(
+            "large", "At most {limit} bytes as JSON.", {"limit": limit_bytes, "code": "max_length"}
+        )
+    if b"\\u0000" in encoded:
+        raise PydanticCustomError("nul", "No NUL characters.")
+    return value
+
+
+def _context(value: dict[str, Any]) -> dict[str, Any]:
+    return _storable(value, MAX_CONTEXT_BYTES)
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    return _storable(value, MAX_METADATA_BYTES)
+
+
+def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    if fault := schema_fault(_context(value)):
+        raise PydanticCustomError("schema", "This is no JSON Schema: {fault}.", {"fault": fault[:300]})
+    return value
+
+
+def _money(value: object) -> Decimal:
+    try:
+        amount = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except ArithmeticError:
+        amount = None
+    if amount is None or not amount.is_finite():
+        raise PydanticCustomError("money", 'A decimal string such as "0.50" is needed.')
+    if not 0 < amount <= 1000:
+        raise PydanticCustomError(
+            "money_range", "More than 0 and at most 1000.", {"code": "min_value" if amount <= 0 else "max_value"}
+        )
+    return amount
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise PydanticCustomError("uuid", "This is no UUID.") from None
+
+
+JsonObject = dict[str, JsonValue]
+UuidText = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_uuid)]
+Money = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str)]
+
+
+class Limits(Body):
+    """Caps of this task; they can only lower what the agent allows."""
+
+    max_cost_usd: Annotated[
+        str | int | float | None, AfterValidator(lambda value: None if value is None else _money(value))
+    ] = None
+    max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+
+
+class ExecuteRequest(Body):
+    """A task for an agent. Only `task` is required."""
+
+    task: Annotated[
+        str,
+        Field(min_length=1, json_schema_extra={"maxLength": settings.MAX_TASK_CHARACTERS}),
+        AfterValidator(_clean_text),
+    ]
+    agent_type: Slug = "general"
+    context: Annotated[JsonObject, AfterValidator(_context)] = Field(default_factory=dict)
+    async_execution: bool = False
+    stream: bool = False
+    conversation_id: UuidText | None = None
+    output_schema: Annotated[JsonObject, AfterValidator(_schema)] | None = None
+    limits: Limits = Field(default_factory=Limits)
+    cache: Literal["use", "refresh", "bypass"] = "use"
+    webhook_url: None = Field(None, description="Webhooks are not served by this version.")
+    on_disconnect: Literal["continue", "cancel"] = "continue"
+    metadata: Annotated[JsonObject, AfterValidator(_metadata)] = Field(default_factory=dict)
+
+
+class ApproveRequest(Body):
+    """An answer to a pending approval."""
+
+    approval_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    decision: Literal["approve", "reject"]
+    comment: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
+class TaskUsage(BaseModel):
+    """What a task used."""
+
+    input_tokens: int
+    output_tokens: int
+    model_calls: int
+    tool_calls: int
+
+
+class TaskError(BaseModel):
+    """Why a task failed."""
+
+    code: str
+    message: str
+
+
+class Step(BaseModel):
+    """One line of the task's journal."""
+
+    seq: int
+    type: str
+    at: datetime
+    data: JsonObject
+
+
+class TaskObject(BaseModel):
+    """A task as every answer shows it."""
+
+    task_id: UUID
+    status: Status
+    exit_reason: ExitReason | None
+    agent_type: str
+    agent_version: int
+    model: str | None
+    result: JsonValue
+    error: TaskError | None
+    approvals: list[JsonObject]
+    cached: bool
+    usage: TaskUsage
+    cost_usd: str
+    conversation_id: UUID | None
+    metadata: JsonObject
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    execution_time_seconds: float | None
+    steps: list[Step] | None = Field(None, exclude_if=lambda value: value is None)
+
+
+class TaskPage(BaseModel):
+    """One page of tasks, newest first; `next_cursor` asks for the next."""
+
+    tasks: list[TaskObject]
+    next_cursor: str | None
+
+
+class AgentType(BaseModel):
+    """An agent this key may call."""
+
+    slug: str
+    description: str
+    version: int
+    model: str
+    tools: list[str]
+    delegates: list[str]
+    limits: JsonObject
+
+
+class AgentTypes(BaseModel):
+    """The agents this key may call."""
+
+    agents: list[AgentType]
+
+
+class StatusQuery(Query):
+    """How to look at a task."""
+
+    wait: Annotated[float, Field(ge=0, le=60)] = 0
+    include: Literal["steps"] | None = None
+
+
+class ListQuery(Query):
+    """Which tasks to list."""
+
+    cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    status: Status | None = None
+    agent_type: Slug | None = None
+    conversation_id: UUID | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None

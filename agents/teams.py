@@ -1,0 +1,116 @@
+"""Which agents a task may involve: the one that was asked for, and all it may call, each at one version."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from django.conf import settings
+
+from agentplatform.database import in_database
+from agents.engine.types import AgentSpec, Strategy
+from agents.models import AgentVersion
+from agents.prices import price_of
+
+KEPT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A published agent as clients see it, with the caps its version sets."""
+
+    spec: AgentSpec
+    max_output_tokens: int
+    max_steps: int
+    max_cost_usd: str
+    timeout_seconds: int
+    cache_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The agents of one task by slug; `lead` is the one that was asked for."""
+
+    lead: Offer
+    members: Mapping[str, AgentSpec]
+
+    @property
+    def version_ids(self) -> dict[str, int]:
+        return {slug: spec.version_id for slug, spec in self.members.items()}
+
+
+_kept: tuple[float, dict[str, Offer]] = (0.0, {})
+
+
+def forget() -> None:
+    """Drop what this process keeps, so that a change is seen at once."""
+    global _kept
+    _kept = (0.0, {})
+
+
+async def offers() -> Mapping[str, Offer]:
+    """Every active agent with its published version, at most two seconds old."""
+    global _kept
+    at, found = _kept
+    if not found or time.monotonic() - at > KEPT_SECONDS:
+        found = await in_database(_published)
+        _kept = (time.monotonic(), found)
+    return found
+
+
+async def team_of(slug: str) -> Team | None:
+    """The team of a published agent; None when there is no such agent."""
+    known = await offers()
+    if slug not in known:
+        return None
+    members: dict[str, AgentSpec] = {}
+    waiting = [slug]
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in members:
+            members[name] = known[name].spec
+            waiting.extend(members[name].delegates)
+    return Team(known[slug], members)
+
+
+def specs_of(version_ids: Mapping[str, int]) -> dict[str, AgentSpec]:
+    """The agents of a journal, by the versions it names. Versions do not change, so a task keeps its meaning."""
+    versions = AgentVersion.objects.select_related("agent").in_bulk(list(version_ids.values()))
+    known = set(version_ids)
+    return {slug: _spec(versions[version_id], known) for slug, version_id in version_ids.items()}
+
+
+def _published() -> dict[str, Offer]:
+    rows = AgentVersion.objects.select_related("agent").filter(
+        status=AgentVersion.Status.PUBLISHED, agent__is_active=True
+    )
+    slugs = {row.agent.slug for row in rows}
+    return {row.agent.slug: _offer(row, slugs) for row in rows}
+
+
+def _offer(row: AgentVersion, slugs: set[str]) -> Offer:
+    return Offer(
+        spec=_spec(row, slugs),
+        max_output_tokens=row.max_output_tokens,
+        max_steps=row.max_steps,
+        max_cost_usd=str(row.max_cost_usd.normalize()),
+        timeout_seconds=row.timeout_seconds,
+        cache_seconds=row.cache_seconds,
+    )
+
+
+def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
+    model = row.model or settings.AGENT_MODEL
+    return AgentSpec(
+        slug=row.agent.slug,
+        description=row.description,
+        version=row.number,
+        version_id=row.pk,
+        model=model,
+        instructions=row.instructions,
+        strategy=cast(Strategy, row.strategy),
+        tools=tuple(row.tools),
+        delegates=tuple(slug for slug in row.delegates if slug in slugs),
+        temperature=row.temperature,
+        price=price_of(model),
+    )

@@ -1,0 +1,15 @@
+"""The agents' paths, under /agent/."""
+
+from django.urls import path
+
+from agents import views
+
+urlpatterns = [
+    path("execute", views.ExecuteView.as_view(), name="execute"),
+    path("status/<uuid:task_id>", views.StatusView.as_view(), name="status"),
+    path("events/<uuid:task_id>", views.EventsView.as_view(), name="events"),
+    path("cancel/<uuid:task_id>", views.CancelView.as_view(), name="cancel"),
+    path("approve/<uuid:task_id>", views.ApproveView.as_view(), name="approve"),
+    path("tasks", views.TasksView.as_view(), name="tasks"),
+    path("types", views.TypesView.as_view(), name="types"),
+]

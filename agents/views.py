@@ -1,0 +1,176 @@
+"""The agents' API. A view parses, calls one service, and renders."""
+
+import hashlib
+import re
+import time
+from uuid import UUID
+
+import orjson
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from accounts.permissions import KeyView
+from agentplatform import metrics
+from agentplatform.database import in_database
+from agentplatform.errors import FieldError, InjectionDetected, InvalidRequest, PlatformError, TaskFailed, translated
+from agentplatform.middleware import request_id_of
+from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
+from agents import listing, schemas, services
+from agents.models import Task
+from agents.narration import Position
+from agents.presenting import task_object
+from agents.services import Accepted, Order
+from agents.sse import event_stream
+from agents.teams import offers
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+EVENT_ID = re.compile(r"(\d{1,9})-(\d{1,9})")
+POLL_AFTER_SECONDS = "1"
+Mode = Task.Mode
+
+
+class ExecuteView(KeyView):
+    """Run a task: in the request, in the background, or streamed."""
+
+    scope = "execute"
+    limited_by_itself = True
+    renderer_classes = [JSONRenderer, EventStreamRenderer]
+
+    @extend_schema(
+        request=schemas.ExecuteRequest, responses={200: schemas.TaskObject, 202: schemas.TaskObject}, tags=["agent"]
+    )
+    async def post(self, request: Request) -> HttpResponseBase:
+        began, agent_type, outcome = time.perf_counter(), "unknown", "failed"
+        try:
+            order = self._order()
+            accepted = await services.execute(order, admit=self._admit)
+            agent_type = order.request.agent_type
+            outcome = accepted.task.status if accepted.task else "running"
+            return await self._answer(order, accepted)
+        except Exception as error:
+            outcome = translated(error).code
+            raise
+        finally:
+            metrics.requests_total.labels(agent_type, outcome, self.request.caller.tier).inc()
+            metrics.request_duration_seconds.labels(agent_type).observe(time.perf_counter() - began)
+
+    async def _admit(self) -> None:
+        await self.take("requests")
+
+    def _order(self) -> Order:
+        body = self.body(schemas.ExecuteRequest)
+        is_streamed = body.stream or self.request.accepted_renderer.format == EventStreamRenderer.format
+        if body.async_execution and body.stream:
+            raise InvalidRequest([FieldError("stream", "invalid", "Choose one: async_execution or stream.")])
+        mode = Mode.BACKGROUND if body.async_execution else Mode.STREAM if is_streamed else Mode.SYNC
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidRequest(
+                [FieldError("Idempotency-Key", "invalid", "It takes 1 to 255 visible ASCII characters.")]
+            )
+        digest = hashlib.sha256(orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).digest()
+        return Order(self.request.caller, body, mode, request_id_of(self.request._request), key, digest)
+
+    async def _answer(self, order: Order, accepted: Accepted) -> HttpResponseBase:
+        headers = {"X-Cache": accepted.cache, **({"Idempotent-Replayed": "true"} if accepted.is_replayed else {})}
+        if order.mode == Mode.STREAM:
+            return event_stream(
+                accepted.task_id, on_gone=lambda: services.abandon(order, accepted.task_id), headers=headers
+            )
+        task = accepted.task or await services.look(order.caller, accepted.task_id, wait_seconds=60)
+        if order.mode == Mode.SYNC and task.is_final:
+            return _ended(task, headers)
+        headers |= {"Location": f"/agent/status/{task.pk}", "Retry-After": POLL_AFTER_SECONDS}
+        return json_response(task_object(task), status=202, headers=headers)
+
+
+class StatusView(KeyView):
+    """A task as it stands."""
+
+    @extend_schema(parameters=[schemas.StatusQuery], responses=schemas.TaskObject, tags=["agent"])
+    async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
+        query = self.query(schemas.StatusQuery)
+        task = await services.look(self.request.caller, task_id, wait_seconds=query.wait)
+        steps = await in_database(listing.steps, task_id) if query.include == "steps" else None
+        headers = {} if task.is_final else {"Retry-After": POLL_AFTER_SECONDS}
+        return json_response(task_object(task, steps), headers=headers)
+
+
+class EventsView(KeyView):
+    """A task's events, from the start or from Last-Event-ID, during and after the run."""
+
+    renderer_classes = [EventStreamRenderer, JSONRenderer]
+
+    @extend_schema(responses={(200, "text/event-stream"): str}, tags=["agent"])
+    async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
+        after = _position(self.request.headers.get("Last-Event-ID"))
+        await services.look(self.request.caller, task_id)
+        return event_stream(task_id, after=after)
+
+
+class CancelView(KeyView):
+    """Stop a task. Idempotent; an ended task is returned as it is."""
+
+    scope = "execute"
+
+    @extend_schema(request=None, responses=schemas.TaskObject, tags=["agent"])
+    async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
+        return json_response(task_object(await services.cancel(self.request.caller, task_id)))
+
+
+class ApproveView(KeyView):
+    """Answer a pending approval."""
+
+    scope = "execute"
+
+    @extend_schema(request=schemas.ApproveRequest, responses=schemas.TaskObject, tags=["agent"])
+    async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
+        body = self.body(schemas.ApproveRequest)
+        return json_response(task_object(await services.approve(self.request.caller, task_id, body.approval_id)))
+
+
+class TasksView(KeyView):
+    """The caller's tasks, newest first."""
+
+    @extend_schema(parameters=[schemas.ListQuery], responses=schemas.TaskPage, tags=["agent"])
+    async def get(self, request: Request) -> HttpResponseBase:
+        query = self.query(schemas.ListQuery)
+        tasks, cursor = await in_database(listing.page, self.request.caller.client_id, query)
+        return json_response(schemas.TaskPage(tasks=[task_object(task) for task in tasks], next_cursor=cursor))
+
+
+class TypesView(KeyView):
+    """The agents this key may call."""
+
+    @extend_schema(responses=schemas.AgentTypes, tags=["agent"])
+    async def get(self, request: Request) -> HttpResponseBase:
+        allowed = self.request.caller.allowed_agent_types
+        known = await offers()
+        agents = [listing.agent_type(known[slug]) for slug in sorted(known) if not allowed or slug in allowed]
+        return json_response(schemas.AgentTypes(agents=agents))
+
+
+def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
+    """The answer to a task run in the request, by how it ended. Raises TaskFailed or InjectionDetected."""
+    shown = task_object(task)
+    if task.status != Task.Status.FAILED:
+        return json_response(shown, headers=headers)
+    members = shown.model_dump(mode="json")
+    if task.exit_reason == "guardrail_blocked":
+        error: PlatformError = InjectionDetected(rule="mid_run", score=1.0, members={"task": members})
+    else:
+        error = TaskFailed(task.exit_reason, task.error["message"] if task.error else "", members)
+    error.headers |= headers
+    raise error
+
+
+def _position(event_id: str | None) -> Position:
+    if event_id is None:
+        return (0, 0)
+    if (match := EVENT_ID.fullmatch(event_id.strip())) is None:
+        raise InvalidRequest(
+            [FieldError("Last-Event-ID", "invalid", "It takes the id of an event of this task, such as 3-120.")]
+        )
+    return (int(match[1]), int(match[2]))

@@ -1,0 +1,59 @@
+"""Starts what the tests run on, before Django reads its settings. The fixtures are in tests/fixtures.py.
+
+The process that starts the run has the stores; each process that runs tests (one for each of xdist's workers, or else that
+same one) has a database, a scripted model and, once a test asks for it, a web server of its own.
+"""
+
+import contextlib
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests import stores
+from tests.scripted_model import ScriptedModel
+
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "agentplatform.settings",
+    "ENVIRONMENT": "development",
+    "AGENT_MODEL": "gpt-5-mini",
+    "OPENAI_API_KEY": "sk-scripted-model",
+    "WEB_WORKERS": "2",
+    "LOG_LEVEL": "INFO",
+}
+# Empty, they count as unset; a developer's own `.env` cannot fill them in.
+UNSET = ("API_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "CELERY_BROKER_URL", "METRICS_TOKEN", "API_KEY_PEPPER")
+
+scripted_model = pytest.StashKey[ScriptedModel]()
+
+pytest.register_assert_rewrite("tests.api", "tests.waiting")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what this process needs, and have it stopped when pytest ends, also by Ctrl-C or TERM."""
+    running = contextlib.ExitStack()
+    config.add_cleanup(running.close)
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if not config.option.collectonly:
+            running.enter_context(stores.running())
+    if worker is None and config.getoption("dist", "no") != "no":
+        return
+    if not config.option.collectonly:
+        running.enter_context(stores.own(worker or "gw0"))
+    folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="agentplatform-")))
+    model = config.stash[scripted_model] = ScriptedModel()
+    running.callback(model.stop)
+    os.environ |= ENVIRONMENT | dict.fromkeys(UNSET, "")
+    os.environ |= {
+        "OPENAI_BASE_URL": model.base_url,
+        "DATA_DIR": str(folder),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+    }
+    import django
+
+    django.setup(set_prefix=False)
+    config.pluginmanager.import_plugin("tests.fixtures")

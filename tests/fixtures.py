@@ -1,0 +1,199 @@
+"""The fixtures that tests share.
+
+    api                      the server without a key; alice, bob and charlie with theirs (see tests/api.py)
+    newcomer(...)            one more client, of any tier, with any key
+    operator                 Django's test client, logged in to the console
+    model                    the scripted model (see tests/scripted_model.py)
+    worker                   a Celery worker on the real broker, in threads of this process
+    database                 for tests that use the ORM without any of the above
+    logs                     log events since the test began
+    counted(name, **labels)  by how much a metric grew since the test began
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import django.test
+import httpx
+import pytest
+import redis
+from celery.contrib.testing.worker import start_worker
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connections
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import DjangoDbBlocker
+
+from accounts import bootstrap
+from agentplatform.celery import app as celery_app
+from tests import personas, process_state
+from tests.api import Api, Persona
+from tests.baseline import Baseline
+from tests.conftest import scripted_model
+from tests.scripted_model import ScriptedModel
+from tests.server import serving
+
+
+@dataclass(frozen=True)
+class World:
+    """What is made once a process: the filled database's rows, and the keys of those who appear."""
+
+    baseline: Baseline
+    keys: dict[str, personas.Identity]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> World:
+    """Migrate and fill the database; from here on every thread of the process may use it."""
+    django_db_blocker.unblock()
+    call_command("migrate", verbosity=0); call_command("bootstrapaccounts")
+    keys = personas.invite()
+    return World(Baseline(os.environ["DATABASE_URL"]), keys)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis.Redis]:
+    """Redis as this process's tests share it."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    # Here, so that tests without the server do not wait for it.
+    from agentplatform.asgi import application
+
+    with serving(application) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def transport() -> Iterator[httpx.HTTPTransport]:
+    """One pool of connections for all clients."""
+    with httpx.HTTPTransport(verify=False) as transport:
+        yield transport
+
+
+@pytest.fixture
+def database(django_db_setup: World, redis_server: redis.Redis) -> Iterator[World]:
+    """Both stores and this process's memory as they were when the run began."""
+    django_db_setup.baseline.restore()
+    redis_server.flushdb()
+    process_state.forget()
+    yield django_db_setup
+    connections.close_all()
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> Iterator[ScriptedModel]:
+    """The provider, with an empty script."""
+    model = request.config.stash[scripted_model]
+    model.reset()
+    yield model
+    model.reset()
+
+
+@pytest.fixture
+def api(database: World, model: ScriptedModel, server_url: str, transport: httpx.HTTPTransport) -> Api:
+    """A client of the server that has no key."""
+    return Api(server_url, transport)
+
+
+@pytest.fixture
+def persona(api: Api, server_url: str, transport: httpx.HTTPTransport) -> Callable[[personas.Identity], Persona]:
+    return lambda identity: Persona(server_url, transport, identity.secret, identity.key_id)
+
+
+@pytest.fixture
+def alice(persona: Callable[[personas.Identity], Persona], database: World) -> Persona:
+    return persona(database.keys["alice"])
+
+
+@pytest.fixture
+def bob(persona: Callable[[personas.Identity], Persona], database: World) -> Persona:
+    """Another key of Alice's client."""
+    return persona(database.keys["bob"])
+
+
+@pytest.fixture
+def charlie(persona: Callable[[personas.Identity], Persona], database: World) -> Persona:
+    """A client that is not Alice's."""
+    return persona(database.keys["charlie"])
+
+
+@pytest.fixture
+def newcomer(persona: Callable[[personas.Identity], Persona]) -> Callable[..., Persona]:
+    """`newcomer("dora", tier="basic", scopes=["read"])`: one more client with a key; further fields are the key's."""
+    return lambda name="dora", **fields: persona(personas.new_client(name, **fields))
+
+
+@pytest.fixture
+def operator(database: World) -> django.test.Client:
+    """A superuser's session in the console, without HTTP."""
+    client = django.test.Client()
+    client.force_login(User.objects.get(username=personas.OPERATOR))
+    return client
+
+
+@pytest.fixture
+def worker(database: World, model: ScriptedModel) -> Iterator[None]:
+    """A Celery worker that takes jobs until the test ends."""
+    with start_worker(celery_app, pool="threads", concurrency=8, perform_ping_check=False, loglevel="INFO"):
+        yield
+
+
+class Logs(logging.Handler):
+    """What was logged. `text` is all of it as an operator reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self.formatter = logging.getLogger().handlers[0].formatter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The events of this name, with their fields."""
+        structured = [record.msg for record in self.records if isinstance(record.msg, dict)]
+        return [event for event in structured if event["event"] == name]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(map(self.format, self.records))
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    logs, root = Logs(), logging.getLogger()
+    root.addHandler(logs)
+    yield logs
+    root.removeHandler(logs)
+
+
+@pytest.fixture
+def counted(api: Api) -> Callable[..., float]:
+    """`counted("agent_requests_total", status="200")`: the growth, summed over the labels that are not named."""
+    return partial(_growth, api, _samples(api))
+
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def _samples(api: Api) -> Samples:
+    families = text_string_to_metric_families(api.get("/metrics").text)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples
+    }
+
+
+def _growth(api: Api, before: Samples, name: str, **labels: str) -> float:
+    return sum(
+        value - before.get((metric, found), 0.0)
+        for (metric, found), value in _samples(api).items()
+        if metric == name and labels.items() <= found
+    )

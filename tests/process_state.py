@@ -1,0 +1,25 @@
+"""Everything that the platform keeps in a process's memory, by the function that forgets it. New caches belong here."""
+
+from collections.abc import Callable
+
+from accounts import callers, edge, limits
+from agentplatform import health, redis
+
+
+def _let_redis_be_tried() -> None:
+    redis._away_until = 0.0
+
+
+FORGET: list[Callable[[], object]] = [
+    callers.forget,
+    edge.forget,
+    limits.forget,
+    health._kept.clear,
+    _let_redis_be_tried,
+]
+
+
+def forget() -> None:
+    """Make this process as new."""
+    for function in FORGET:
+        function()
