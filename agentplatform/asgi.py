@@ -1,7 +1,6 @@
 """The ASGI application: the console and the docs through Django's stock stack, the API through its own short one."""
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import django
@@ -17,10 +16,6 @@ from django.utils.module_loading import import_string  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.embedded.lifeline import die_with_parent  # noqa: E402
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
 
 
@@ -28,8 +23,10 @@ class ApiHandler(ASGIHandler):
     """Django's handler with the API's middleware, all of it natively async."""
 
     def load_middleware(self, is_async: bool = True) -> None:
-        self._view_middleware, self._template_response_middleware, self._exception_middleware = [], [], []
-        handler = convert_exception_to_response(self._get_response_async)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        handler = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]  # not in the stubs
         for path in reversed(settings.API_MIDDLEWARE):
             middleware = import_string(path)(handler)
             if hasattr(middleware, "process_view"):
@@ -42,9 +39,9 @@ console = ASGIHandler()
 api = BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES)
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def application(scope: Any, receive: Any, send: Any) -> None:
     """Route one HTTP connection to its stack."""
-    handler = console if scope["path"].startswith(CONSOLE_PATHS) else api
+    handler: Any = console if scope["path"].startswith(CONSOLE_PATHS) else api
     await handler(scope, receive, send)
 
 

@@ -9,11 +9,11 @@ from uuid_utils import uuid7
 from agentplatform import metrics
 from agentplatform.errors import CONTENT_TYPE, RequestTooLarge, problem
 
-Scope = MutableMapping[str, Any]
+Scope = dict[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[..., Awaitable[None]]
 
 
 class BodyLimit:
@@ -33,13 +33,11 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.limit_bytes:
-                raise RequestTooLarge(self.limit_bytes)
-            return message
+            # Told that the client went away, Django drops what it has spooled and answers nothing.
+            return {"type": "http.disconnect"} if received > self.limit_bytes else message
 
-        try:
-            await self.application(scope, limited, send)
-        except RequestTooLarge:
+        await self.application(scope, limited, send)
+        if received > self.limit_bytes:
             await self._refuse(send)
 
     async def _refuse(self, send: Send) -> None:

@@ -38,7 +38,7 @@ def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return work(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
         connection.close()
-        raise Unavailable() from error
+        raise Unavailable from error
     except DatabaseError:
         connection.close_if_unusable_or_obsolete()
         raise

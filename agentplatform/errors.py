@@ -212,16 +212,20 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
     return problem_response(exception, request)
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django passes both
+    """Django's handler404."""
     return problem_response(NotFound(), request)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
     return problem_response(exception, request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
     return problem_response(PlatformError("Something went wrong on our side."), request)

@@ -12,6 +12,10 @@ SECRET = re.compile(
     r"ap_live_[0-9A-Za-z_]{8,}|sk-[0-9A-Za-z_-]{8,}|(?i:bearer) [^\s\"']+|(?<=://)[^\s/@]*:[^\s/@]+(?=@)"
 )
 
+NOISY = (
+    "httpx", "httpx2", "httpcore", "openai", "amqp", "asyncio", "kombu", "celery.worker.strategy", "celery.app.trace",
+)  # fmt: skip
+
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Blank anything that looks like a credential, whoever logged it."""
@@ -45,7 +49,17 @@ def logging_config(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpx2", "httpcore", "openai", "amqp", "asyncio", "kombu"):
+    for noisy in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "openai",
+        "amqp",
+        "asyncio",
+        "kombu",
+        "celery.worker.strategy",
+        "celery.app.trace",
+    ):
         logging.getLogger(noisy).setLevel(max(logging.getLevelName(level), logging.WARNING))
     structlog.configure(
         processors=[*shared[:2], shared[3], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 T = TypeVar("T")
@@ -36,11 +38,13 @@ def client() -> Redis:
     if (found := _clients.get(loop)) is None:
         pool = BlockingConnectionPool.from_url(
             settings.REDIS_URL or "redis://127.0.0.1:1/0",
-            max_connections=128,
+            max_connections=16,  # plenty: commands are short, while a hundred connecting at once run into the timeout
             timeout=2,
             socket_connect_timeout=0.5,
             socket_timeout=1,
             socket_keepalive=True,
+            # Once, for a pooled connection that was closed while it was idle.
+            retry=Retry(NoBackoff(), 1),
         )
         found = _clients[loop] = Redis(connection_pool=pool)
     return found

@@ -151,7 +151,7 @@ def request_cancel(task_id: UUID, client_id: UUID, by: str) -> bool:
         task = Task.objects.select_for_update().filter(pk=task_id, client_id=client_id).first()
         if task is None:
             return False
-        if task.status == Status.QUEUED or task.status == Status.AWAITING_APPROVAL:
+        if task.status in (Status.QUEUED, Status.AWAITING_APPROVAL):
             end = e.TaskEnded(status=Status.CANCELLED, exit_reason="cancelled")
             _move(task, [e.CancelRequested(by=by), end], status=end.status, exit_reason=end.exit_reason, **_ended_now())
             Outbox.objects.filter(task=task).delete()

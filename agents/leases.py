@@ -81,7 +81,7 @@ def _keep() -> None:
             _tell(mine, run(_look, mine, is_due))
         except Unavailable:
             continue
-        except Exception:  # a fault here must not end the thread: every lease of the process hangs on it
+        except Exception:  # noqa: BLE001  # a fault here must not end the thread: every lease of the process hangs on it
             log(__name__).exception("lease_keeper_failed")
             continue
         if is_due:

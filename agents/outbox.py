@@ -64,5 +64,5 @@ def _relay() -> None:
         task_id = _waiting.get()
         try:
             _publish([task_id])
-        except Exception as error:  # the broker is away; whatever it raises, the sweeper publishes again
+        except Exception as error:  # noqa: BLE001  # the broker is away; whatever it raises, the sweeper publishes again
             log(__name__).warning("publish_failed", task_id=str(task_id), error=type(error).__name__)

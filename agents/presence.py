@@ -1,5 +1,6 @@
 """Which workers and sweepers run: each says so every few seconds, in PostgreSQL."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -38,8 +39,6 @@ def keep_saying(kind: str) -> None:
 
 def _keep_saying(kind: str) -> None:
     while True:
-        try:
+        with contextlib.suppress(Unavailable):  # said again in a moment
             run(say, kind)
-        except Unavailable:
-            pass  # said again in a moment
         time.sleep(SAY_SECONDS)

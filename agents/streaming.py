@@ -119,11 +119,12 @@ class Hub:
             for task_id, message in batch:
                 if isinstance(message, Delta):
                     kept = partial_key(task_id, message.call_seq)
-                    pipe.append(kept, message.text)
-                    pipe.expire(kept, PARTIAL_TEXT_SECONDS)
-                    pipe.publish(_channel(task_id), orjson.dumps([message.call_seq, message.offset, message.text]))
+                    pipe.execute_command("APPEND", kept, message.text)
+                    pipe.execute_command("EXPIRE", kept, PARTIAL_TEXT_SECONDS)
+                    told = [message.call_seq, message.offset, message.text]
                 else:
-                    pipe.publish(_channel(task_id), orjson.dumps([message.last_seq]))
+                    told = [message.last_seq]
+                pipe.execute_command("PUBLISH", _channel(task_id), orjson.dumps(told))
             await pipe.execute()
 
     async def _listen(self) -> None:

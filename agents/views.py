@@ -36,7 +36,7 @@ class ExecuteView(KeyView):
 
     scope = "execute"
     limited_by_itself = True
-    renderer_classes = [JSONRenderer, EventStreamRenderer]
+    renderer_classes = (JSONRenderer, EventStreamRenderer)
 
     @extend_schema(
         request=schemas.ExecuteRequest, responses={200: schemas.TaskObject, 202: schemas.TaskObject}, tags=["agent"]
@@ -101,7 +101,7 @@ class StatusView(KeyView):
 class EventsView(KeyView):
     """A task's events, from the start or from Last-Event-ID, during and after the run."""
 
-    renderer_classes = [EventStreamRenderer, JSONRenderer]
+    renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @extend_schema(responses={(200, "text/event-stream"): str}, tags=["agent"])
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:

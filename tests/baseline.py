@@ -36,8 +36,6 @@ class Baseline:
 
     def restore(self) -> None:
         """Go back, whatever a test left behind."""
-        if self._connection.closed:
-            self._connection = psycopg.connect(self._connection.info.dsn, password=self._connection.info.password)
         try:
             self._connection.execute(self._restore)
         except psycopg.errors.DeadlockDetected:

@@ -15,20 +15,20 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import django.test
 import httpx
 import pytest
 import redis
 from celery.contrib.testing.worker import start_worker
+from celery.worker import state
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoDbBlocker
 
-from accounts import bootstrap
 from agentplatform.celery import app as celery_app
 from tests import personas, process_state
 from tests.api import Api, Persona
@@ -50,7 +50,7 @@ class World:
 def django_db_setup(django_db_blocker: DjangoDbBlocker) -> World:
     """Migrate and fill the database; from here on every thread of the process may use it."""
     django_db_blocker.unblock()
-    call_command("migrate", verbosity=0); call_command("bootstrapaccounts")
+    call_command("bootstrap")
     keys = personas.invite()
     return World(Baseline(os.environ["DATABASE_URL"]), keys)
 
@@ -142,8 +142,11 @@ def operator(database: World) -> django.test.Client:
 @pytest.fixture
 def worker(database: World, model: ScriptedModel) -> Iterator[None]:
     """A Celery worker that takes jobs until the test ends."""
-    with start_worker(celery_app, pool="threads", concurrency=8, perform_ping_check=False, loglevel="INFO"):
+    with start_worker(celery_app, pool="threads", concurrency=8, perform_ping_check=False, loglevel="INFO") as running:
         yield
+        # It would look only once a second whether it is to stop.
+        state.should_terminate = 0
+        running.hub.call_soon(int)
 
 
 class Logs(logging.Handler):
@@ -175,13 +178,18 @@ def logs() -> Iterator[Logs]:
     root.removeHandler(logs)
 
 
-@pytest.fixture
-def counted(api: Api) -> Callable[..., float]:
-    """`counted("agent_requests_total", status="200")`: the growth, summed over the labels that are not named."""
-    return partial(_growth, api, _samples(api))
-
-
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class Counted(Protocol):
+    """`counted("agent_requests_total", status="200")`: the growth, summed over the labels that are not named."""
+
+    def __call__(self, name: str, /, **labels: str) -> float: ...
+
+
+@pytest.fixture
+def counted(api: Api) -> Counted:
+    return partial(_growth, api, _samples(api))
 
 
 def _samples(api: Api) -> Samples:
@@ -191,7 +199,7 @@ def _samples(api: Api) -> Samples:
     }
 
 
-def _growth(api: Api, before: Samples, name: str, **labels: str) -> float:
+def _growth(api: Api, before: Samples, name: str, /, **labels: str) -> float:
     return sum(
         value - before.get((metric, found), 0.0)
         for (metric, found), value in _samples(api).items()

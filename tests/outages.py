@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+# The platform's connections have its name; the tests' own do not.
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'agentplatform'"
 
 
 @contextlib.contextmanager

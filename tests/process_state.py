@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from accounts import callers, edge, limits
 from agentplatform import health, redis
+from agents import teams
 
 
 def _let_redis_be_tried() -> None:
@@ -15,6 +16,7 @@ FORGET: list[Callable[[], object]] = [
     edge.forget,
     limits.forget,
     health._kept.clear,
+    teams.forget,
     _let_redis_be_tried,
 ]
 

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from agentplatform.supervisor.announcement import Announcement
 
-LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL)\b")
+LEVEL = re.compile(r"\b(?:debug|info|warning|critical|fatal)\b|error", re.IGNORECASE)
 
 
 class JsonLines:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -60,11 +59,16 @@ class Platform:
                 life.result()
 
     async def _live(self) -> None:
-        self._empty_metrics()
+        self._forget_old_metrics()
         admin_password = self._admin_password()
         await _together(self._start_database_side(admin_password), self._start_model())
-        await self._start_services()
+        await _together(
+            self._start_service("web server", programs.web, self._plan.has_web),
+            self._start_service("worker", programs.worker, self._plan.has_worker),
+        )
         status = await self._until_healthy()
+        # Last, because the others' start, which somebody waits for, goes faster without it.
+        await self._start_service("sweeper", programs.sweeper, self._plan.has_sweeper)
         self._output.ready(self._announcement(status, admin_password))
         await asyncio.Event().wait()
 
@@ -90,18 +94,10 @@ class Platform:
         self._addresses = replace(self._addresses, **{address: store.url})
         addresses.write(self._plan.data_dir, self._addresses)
 
-    async def _start_services(self) -> None:
-        plan = self._plan
-        wanted = [
-            ("web server", programs.web, plan.has_web),
-            ("worker", programs.worker, plan.has_worker),
-            ("sweeper", programs.sweeper, plan.has_sweeper),
-        ]
-        await _together(*(self._start_service(name, make(plan)) for name, make, is_wanted in wanted if is_wanted))
-
-    async def _start_service(self, name: str, program: Program) -> None:
-        with self._output.step(name):
-            await self._child(self._services, program).start(START_SECONDS)
+    async def _start_service(self, name: str, make: Callable[[Plan], Program], is_wanted: bool) -> None:
+        if is_wanted:
+            with self._output.step(name):
+                await self._child(self._services, make(self._plan)).start(START_SECONDS)
 
     async def _until_healthy(self) -> str:
         """Wait until /health says so, as far as this run has the parts for it; give its last word."""
@@ -137,10 +133,11 @@ class Platform:
             return None
         return os.environ.get("ADMIN_PASSWORD") or password(self._plan.data_dir, "admin")
 
-    def _empty_metrics(self) -> None:
-        # Counters of processes that ended long ago would be counted again.
-        shutil.rmtree(self._plan.metrics_dir, ignore_errors=True)
+    def _forget_old_metrics(self) -> None:
+        """Counters of processes that ended long ago would be counted again. Nothing but prometheus_client's files goes."""
         self._plan.metrics_dir.mkdir(parents=True, exist_ok=True)
+        for file in self._plan.metrics_dir.glob("*.db"):
+            file.unlink()
 
     def _child(self, group: list[Child], program: Program) -> Child:
         child = Child(program, self._output)

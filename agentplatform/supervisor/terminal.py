@@ -74,7 +74,9 @@ class Terminal:
 
     def _readable(self, event: dict[str, Any]) -> str:
         level = str(event.get("level", "info"))
-        facts = " ".join(f"{self._paint(name + '=', DIM)}{value}" for name, value in event.items() if name not in HIDDEN)
+        facts = " ".join(
+            f"{self._paint(name + '=', DIM)}{value}" for name, value in event.items() if name not in HIDDEN
+        )
         words = [self._paint(str(event.get("event", "")), LEVEL_COLOURS.get(level, BOLD)), facts]
         if level in LEVEL_COLOURS:
             words.insert(0, self._paint(level.upper(), LEVEL_COLOURS[level]))

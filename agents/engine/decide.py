@@ -36,9 +36,9 @@ def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
 
 def _next(state: State, run: Run) -> list[Effect]:
     if run.failed_calls >= MAX_CALL_FAILURES:
-        return [_give_up(state, run, "model_failed", state.model_failure)]
+        return [_give_up(run, "model_failed", state.model_failure)]
     if run.failed_tools >= MAX_TOOL_FAILURES:
-        return [_give_up(state, run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
+        return [_give_up(run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
     if run.open_tools:
         return [CallTool(run=run.id, step=run.step, call=call) for call in run.open_tools]
     strategy = state.team[run.agent].strategy if run.id.count(".") < MAX_DEPTH else "answer"
@@ -101,7 +101,7 @@ def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
 
 def _finish(state: State, run: Run, text: str) -> Effect:
     if run.id != e.ROOT:
-        return _report(state, run, text)
+        return _report(run, text)
     schema = state.input.output_schema
     if schema is None:
         return _end("completed", "completed", result=text)
@@ -113,14 +113,14 @@ def _finish(state: State, run: Run, text: str) -> Effect:
         return _failed("output_invalid", f"The result does not satisfy output_schema: {fault}")
 
 
-def _give_up(state: State, run: Run, reason: str, message: str) -> Effect:
+def _give_up(run: Run, reason: str, message: str) -> Effect:
     """A delegate that fails leaves its part open; the root that fails ends the task."""
     if run.id != e.ROOT:
-        return _report(state, run, "(This part could not be answered.)")
+        return _report(run, "(This part could not be answered.)")
     return _failed(reason, message)
 
 
-def _report(state: State, run: Run, output: str) -> Record:
+def _report(run: Run, output: str) -> Record:
     parent = run.id.rpartition(".")[0]
     return Record(event=e.DelegateFinished(run=parent, child=run.id, agent=run.agent, output=output))
 

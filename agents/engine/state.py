@@ -45,7 +45,7 @@ class State:
     limits: RunLimits
     team: Mapping[str, AgentSpec]
     runs: Mapping[str, Run]
-    usage: Usage = Usage()
+    usage: Usage = Usage()  # noqa: RUF009  # frozen
     cost_usd: Decimal = Decimal(0)
     model: str = ""
     model_calls: int = 0

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
         with reachable_database(), transaction.atomic():
             key.client = _client(options["client"], options["tier"])
-            _check(key)
+            _check(key, {"name": "--name", "requests": "--requests"})
             secret = services.issue(key)
         about = f"Key {key.prefix}… of client {key.client}, tier {key.client.tier.slug}; it is not shown again:"
         self.stderr.write(about, self.style.SUCCESS)
@@ -66,13 +66,18 @@ def _client(name: str, slug: str | None) -> Client:
         return client
     if tier is None:
         raise CommandError(f"--tier: client {name!r} does not exist yet; name the tier to make it with.")
-    return Client.objects.create(name=name, tier=tier)
+    client = Client(name=name, tier=tier)
+    _check(client, {"name": "--client"})
+    client.save()
+    return client
 
 
-def _check(key: ApiKey) -> None:
+def _check(made: ApiKey | Client, options: dict[str, str]) -> None:
+    """Refuse what the model refuses, under the names of the options that fields come from."""
+    others = {field.name for field in made._meta.fields}.difference(options)
     try:
-        key.clean_fields(exclude=["digest", "prefix"])
-        key.clean()
+        made.clean_fields(exclude=others)
+        made.clean()
     except ValidationError as error:
-        faults = [f"--{field}: {' '.join(messages)}" for field, messages in error.message_dict.items()]
+        faults = [f"{options[field]}: {' '.join(messages)}" for field, messages in error.message_dict.items()]
         raise CommandError(" ".join(faults)) from error

@@ -13,10 +13,15 @@ class Command(BaseCommand):
     """Safe to run at every start: what is there already stays as it is."""
 
     help = "Migrate the database, then fill in tiers, keys, the admin user and the agents we ship, where missing."
+    requires_system_checks: list[str] = []  # they load every view, which takes longer than the command itself
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
-            for name, options in (("migrate", {"interactive": False}), ("bootstrapaccounts", {}), ("publishcatalog", {})):
+            for name, options in (
+                ("migrate", {"interactive": False}),
+                ("bootstrapaccounts", {}),
+                ("publishcatalog", {}),
+            ):
                 call_command(name, verbosity=0, **options)
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0]

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -61,7 +62,7 @@ def _plan(options: dict[str, Any]) -> Plan:
     return Plan(
         project_dir=settings.BASE_DIR,
         data_dir=settings.DATA_DIR,
-        metrics_dir=settings.PROMETHEUS_MULTIPROC_DIR,
+        metrics_dir=Path(environment.text("PROMETHEUS_MULTIPROC_DIR", str(settings.DATA_DIR / "metrics"))).absolute(),
         host=options["host"],
         port=options["port"],
         web_workers=options["workers"],

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     help = "Republish lost messages, take over abandoned tasks, enforce deadlines. Several may run."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="Pause between rounds (default 5).")
+        parser.add_argument(
+            "--every", type=float, default=5.0, metavar="SECONDS", help="Pause between rounds (default 5)."
+        )
         parser.add_argument("--once", action="store_true", help="Do one round and end.")
 
     def handle(self, *args: Any, every: float, once: bool, **options: Any) -> None:

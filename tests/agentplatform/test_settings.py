@@ -1,0 +1,148 @@
+import logging
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from agentplatform.embedded import addresses
+
+ROOT = Path(__file__).parents[2]
+SECRET = "0123456789abcdef" * 3
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgres://user:password@database/agents",
+    "REDIS_URL": "redis://cache:6379/0",
+    "OPENAI_API_KEY": "sk-something",
+    "SECRET_KEY": SECRET,
+    "API_KEY_PEPPER": SECRET,
+    "ALLOWED_HOSTS": "api.example.com",
+}
+EMPTY = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "AGENT_MODEL"), "")
+
+BAD = [
+    ("ENVIRONMENT", "staging", "development, production"),
+    ("DATABASE_URL", "mysql://host/db", "postgres://… or postgresql://…"),
+    ("REDIS_URL", "http://host", "redis://… or rediss://… or unix://…"),
+    ("CELERY_BROKER_URL", "sqs://", "redis://…"),
+    ("OPENAI_BASE_URL", "localhost:8080", "http://… or https://…"),
+    ("PORT", "eighty", "1 to 65535"),
+    ("PORT", "0", "1 to 65535"),
+    ("WEB_WORKERS", "0", "1 to 256"),
+    ("DATABASE_THREADS", "1000", "1 to 64"),
+    ("DEFAULT_RATE_LIMIT", "-1", "1 to "),
+    ("RATE_LIMIT_WINDOW", "100000", "1 to 86400"),
+    ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+]
+UNFIT_FOR_PRODUCTION = [
+    ("DATABASE_URL", "", "embedded"),
+    ("REDIS_URL", "", "embedded"),
+    ("OPENAI_API_KEY", "", "embedded model"),
+    ("SECRET_KEY", "", "at least 32"),
+    ("SECRET_KEY", "short", "at least 32"),
+    ("API_KEY_PEPPER", "", "at least 32"),
+    ("ALLOWED_HOSTS", "", "host names"),
+    ("ALLOWED_HOSTS", "*", "host names"),
+]
+
+
+@pytest.fixture(autouse=True)
+def kept_logging() -> Iterator[None]:
+    """Settings set up logging; a reading for a test gives it back."""
+    root = logging.getLogger()
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**configuration)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Read the settings anew, in the environment given, with a data folder of its own."""
+
+    def read(**variables: str) -> dict[str, Any]:
+        for name, value in {**EMPTY, "DATA_DIR": str(tmp_path), **variables}.items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "agentplatform" / "settings.py"))
+
+    return read
+
+
+@pytest.mark.parametrize(("name", "value", "what_is_right"), BAD)
+def test_a_bad_value_stops_the_start(read: Any, name: str, value: str, what_is_right: str) -> None:
+    with pytest.raises(SystemExit, match=re.escape(what_is_right)) as ended:
+        read(**{name: value})
+    assert str(ended.value).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(("name", "value", "what_is_right"), UNFIT_FOR_PRODUCTION)
+def test_production_refuses_what_is_fit_for_development_only(
+    read: Any, name: str, value: str, what_is_right: str
+) -> None:
+    with pytest.raises(SystemExit, match=re.escape(what_is_right)) as ended:
+        read(**PRODUCTION | {name: value})
+    assert str(ended.value).startswith(f"{name}: ")
+
+
+def test_production_starts_on_servers_of_its_own(read: Any) -> None:
+    settings = read(**PRODUCTION)
+    assert settings["IN_PRODUCTION"]
+    assert settings["ALLOWED_HOSTS"] == ["api.example.com"]
+    assert settings["ALLOWED_ORIGINS"] == []
+    assert not settings["CORS_ALLOW_ALL_ORIGINS"]
+    assert settings["SESSION_COOKIE_SECURE"]
+    assert settings["AGENT_MODEL"] == "gpt-5-mini"
+
+
+def test_development_needs_nothing(read: Any) -> None:
+    settings = read()
+    assert not settings["IN_PRODUCTION"]
+    assert settings["MODEL_IS_EMBEDDED"]
+    assert settings["AGENT_MODEL"] == "smollm2-135m-instruct"
+    assert settings["CORS_ALLOW_ALL_ORIGINS"]
+
+
+def test_an_endpoint_alone_selects_it(read: Any) -> None:
+    settings = read(OPENAI_BASE_URL="http://localhost:8080/v1")
+    assert not settings["MODEL_IS_EMBEDDED"]
+    assert settings["OPENAI_BASE_URL"] == "http://localhost:8080/v1"
+
+
+def test_it_finds_the_embedded_parts_of_its_data_folder(
+    read: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    addresses.write(tmp_path, addresses.Addresses("postgres://e@localhost/e", "redis://localhost:1/0", "http://localhost/v1"))
+    monkeypatch.setattr(addresses, "is_claimed", lambda _: True)
+    settings = read()
+    assert settings["DATABASE_URL"] == "postgres://e@localhost/e"
+    assert settings["REDIS_URL"] == settings["CELERY_BROKER_URL"] == "redis://localhost:1/0"
+    assert settings["OPENAI_BASE_URL"] == "http://localhost/v1"
+
+
+def test_the_environment_wins_over_the_embedded_parts(
+    read: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    addresses.write(tmp_path, addresses.Addresses("postgres://e@localhost/e", "redis://localhost:1/0", None))
+    monkeypatch.setattr(addresses, "is_claimed", lambda _: True)
+    assert read(DATABASE_URL="postgres://mine@host/db")["DATABASE_URL"] == "postgres://mine@host/db"
+
+
+def test_the_command_line_ends_with_one_line_and_no_trace() -> None:
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, "PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "PORT: 'eighty' is not a whole number; it takes 1 to 65535.\n"
+    assert ended.stdout == ""

@@ -1,0 +1,182 @@
+"""Tasks in the background: a 202, then a worker; and what the sweeper mends."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+
+from agents import journal, sweeper
+from agents.engine import events as e
+from agents.models import Event, Outbox, Task
+from agents.tasks import run_task
+from tests import outages
+from tests.api import Persona
+from tests.scripted_model import ScriptedModel, tool_call
+from tests.waiting import eventually
+
+
+def queued(persona: Persona, task: str = "Later, please.", **fields: object) -> str:
+    answer = persona.execute(task, async_execution=True, **fields)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["task_id"])
+
+
+def test_it_promises_and_keeps(alice: Persona, model: ScriptedModel, worker: None) -> None:
+    answer = alice.execute("Later, please.", async_execution=True)
+    task = answer.json()
+    assert answer.status_code == 202
+    assert (task["status"], task["result"], task["started_at"]) == ("queued", None, None)
+    assert answer.headers["location"] == f"/agent/status/{task['task_id']}"
+    assert int(answer.headers["retry-after"]) >= 1
+    ended = alice.ended(task["task_id"])
+    assert (ended["status"], ended["result"]) == ("completed", "An answer to: Later, please.")
+    assert not Outbox.objects.exists()
+
+
+def test_a_long_poll_answers_when_the_task_ends(alice: Persona, model: ScriptedModel, worker: None) -> None:
+    hold = model.holds("Done.")
+    task_id = queued(alice)
+    eventually(lambda: model.requests)
+    assert alice.status(task_id, wait=0.2).json()["status"] == "running"
+    hold.release()
+    assert alice.status(task_id, wait=10).json()["status"] == "completed"
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "soon"])
+def test_a_long_poll_has_bounds(alice: Persona, wait: str) -> None:
+    task_id = alice.execute().json()["task_id"]
+    answer = alice.status(task_id, wait=wait)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "wait")
+
+
+def test_its_events_can_be_followed(alice: Persona, model: ScriptedModel, worker: None) -> None:
+    hold = model.holds("One two three.")
+    with alice.events(queued(alice)) as stream:
+        stream.until("step.started")
+        hold.release()
+        assert stream.text == "One two three."
+        assert stream.names[-1] == "task.completed"
+
+
+def test_the_journal_is_shown_on_request(alice: Persona, model: ScriptedModel, worker: None) -> None:
+    model.answers(tool_call("calculator", expression="1+1"), "2")
+    task_id = queued(alice, agent_type="analyst")
+    alice.ended(task_id)
+    steps = alice.status(task_id, include="steps").json()["steps"]
+    assert [step["type"] for step in steps] == [
+        "TaskAccepted", "AttemptStarted", "ModelCalled", "ModelAnswered", "ToolCalled", "ToolReturned",
+        "ModelCalled", "ModelAnswered", "TaskEnded",
+    ]  # fmt: skip
+    assert [step["seq"] for step in steps] == list(range(1, 10))
+    assert "steps" not in alice.status(task_id).json()
+
+
+def test_a_cache_hit_is_completed_when_it_is_read(alice: Persona, model: ScriptedModel) -> None:
+    alice.execute("The same.")
+    answer = alice.execute("The same.", async_execution=True)
+    assert (answer.status_code, answer.headers["x-cache"]) == (202, "hit")
+    task = alice.status(answer.json()["task_id"]).json()
+    assert (task["status"], task["cached"], task["cost_usd"]) == ("completed", True, "0")
+
+
+def test_a_message_that_comes_twice_runs_once(alice: Persona, model: ScriptedModel) -> None:
+    task_id = queued(alice)
+    run_task(task_id)
+    run_task(task_id)
+    assert len(model.requests) == 1
+    assert alice.status(task_id).json()["status"] == "completed"
+
+
+def test_a_lost_message_is_published_again(
+    alice: Persona, redis_server: object, request: pytest.FixtureRequest
+) -> None:
+    task_id = queued(alice)
+    redis_server.flushall()  # type: ignore[attr-defined]  # redis.Redis
+    Outbox.objects.update(publish_at=Now())
+    request.getfixturevalue("worker")
+    assert sweeper.sweep()["republished"] == 1
+    assert alice.ended(task_id)["status"] == "completed"
+
+
+def test_reminders_become_rarer(alice: Persona) -> None:
+    queued(alice)
+    Outbox.objects.update(publish_at=Now(), published=3)
+    sweeper.sweep()
+    assert Outbox.objects.filter(publish_at__gt=Now() + timedelta(seconds=15)).exists()
+
+
+def test_it_is_accepted_while_redis_is_away(alice: Persona) -> None:
+    with outages.redis_away():
+        task_id = queued(alice)
+        assert alice.status(task_id).json()["status"] == "queued"
+
+
+def abandon(task_id: str) -> None:
+    """As after a kill -9 of the process that ran it, half a minute ago."""
+    Task.objects.filter(pk=task_id).update(lease_expires_at=Now() - timedelta(seconds=1))
+
+
+def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedModel) -> None:
+    task_id = queued(alice, "What is 2+2?", agent_type="analyst")
+    claim = journal.claim(UUID(task_id))
+    assert claim is not None
+    called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
+    calls = (e.ToolCall(id="c1", name="calculator", arguments='{"expression": "2+2"}'),)
+    answered = e.ModelAnswered(
+        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=e.Usage(5, 5),
+        cost_usd=e.Decimal("0.5") / 1000,
+    )  # fmt: skip
+    journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])
+    abandon(task_id)
+    assert sweeper.sweep()["taken_over"] == 1
+    assert alice.status(task_id).json()["status"] == "queued"
+    model.answers("Four.")
+    run_task(task_id)
+    ended = alice.status(task_id).json()
+    assert ended["result"] == "Four."
+    assert len(model.requests) == 1, "the recorded call is not made again"
+    assert model.requests[0].messages[-1] == {"role": "tool", "content": "4", "tool_call_id": "c1"}
+    assert ended["usage"]["model_calls"] == 2
+
+
+def test_the_old_runner_can_write_nothing(alice: Persona) -> None:
+    task_id = queued(alice)
+    old = journal.claim(UUID(task_id))
+    assert old is not None
+    abandon(task_id)
+    sweeper.sweep()
+    new = journal.claim(UUID(task_id))
+    assert new is not None
+    with pytest.raises(journal.LeaseLost):
+        journal.append(old.task.pk, old.token, [e.AttemptStarted(attempt=1)])
+    journal.append(new.task.pk, new.token, [e.AttemptStarted(attempt=2)])
+    seqs = list(Event.objects.filter(task_id=task_id).order_by("seq").values_list("seq", flat=True))
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_third_lost_attempt_is_the_last(alice: Persona) -> None:
+    task_id = queued(alice)
+    for _ in range(journal.MAX_ATTEMPTS):
+        assert journal.claim(UUID(task_id))
+        abandon(task_id)
+        sweeper.sweep()
+    task = alice.status(task_id).json()
+    assert (task["status"], task["exit_reason"]) == ("failed", "attempts_exhausted")
+
+
+def test_a_deadline_holds_with_no_worker_alive(alice: Persona) -> None:
+    task_id = queued(alice, limits={"timeout_seconds": 1})
+    assert journal.claim(UUID(task_id))
+    Task.objects.filter(pk=task_id).update(attempt_started_at=F("attempt_started_at") - timedelta(seconds=10))
+    assert sweeper.sweep()["timed_out"] == 1
+    assert alice.status(task_id).json()["exit_reason"] == "timed_out"
+
+
+def test_waiting_in_the_queue_ends_after_a_day(alice: Persona) -> None:
+    task_id = queued(alice)
+    Task.objects.filter(pk=task_id).update(created_at=Now() - timedelta(hours=25))
+    sweeper.sweep()
+    assert alice.status(task_id).json()["exit_reason"] == "timed_out"
+    assert not Outbox.objects.exists()
