@@ -27,7 +27,7 @@ test: $(DEV) ## Run every test on stores of its own; ARGS go to pytest
 lint: $(DEV) ## Check style, types and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy .
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 format: $(DEV) ## Format the code and mend what can be mended

@@ -11,15 +11,18 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 T = TypeVar("T")
 RETRY_AFTER_SECONDS = 1.0
+COMMANDS_AT_ONCE = 16
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+# A loop's client, and the gate to it. A hundred commands at once only make each other time out, and a command that waits
+# at the gate learns of an outage without a timeout of its own.
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Redis, asyncio.Semaphore]] = WeakKeyDictionary()
 _away_until = 0.0
 
 
@@ -34,29 +37,36 @@ def key(*parts: object) -> str:
 
 def client() -> Redis:
     """The running loop's client. Connections are made on demand and given back after each command."""
+    return _client_and_gate()[0]
+
+
+def _client_and_gate() -> tuple[Redis, asyncio.Semaphore]:
     loop = asyncio.get_running_loop()
     if (found := _clients.get(loop)) is None:
-        pool = BlockingConnectionPool.from_url(
+        pool = ConnectionPool.from_url(
             settings.REDIS_URL or "redis://127.0.0.1:1/0",
-            max_connections=16,  # plenty: commands are short, while a hundred connecting at once run into the timeout
-            timeout=2,
-            socket_connect_timeout=0.5,
+            socket_connect_timeout=1,
             socket_timeout=1,
             socket_keepalive=True,
             # Once, for a pooled connection that was closed while it was idle.
             retry=Retry(NoBackoff(), 1),
         )
-        found = _clients[loop] = Redis(connection_pool=pool)
+        found = _clients[loop] = Redis(connection_pool=pool), asyncio.Semaphore(COMMANDS_AT_ONCE)
     return found
 
 
 async def attempt(operation: Callable[[Redis], Awaitable[T]]) -> T:
-    """Run an operation on Redis; raises Away at once for a second after a failure, so that an outage costs nobody a timeout."""
+    """Run an operation on Redis; raises Away at once for a second after a failure.
+
+    So an outage costs a timeout a second, and not one for every call.
+    """
     global _away_until
-    if time.monotonic() < _away_until:
-        raise Away
-    try:
-        return await operation(client())
-    except (RedisError, OSError, TimeoutError) as error:
-        _away_until = time.monotonic() + RETRY_AFTER_SECONDS
-        raise Away from error
+    redis, gate = _client_and_gate()
+    async with gate:
+        if time.monotonic() < _away_until:
+            raise Away
+        try:
+            return await operation(redis)
+        except (RedisError, OSError, TimeoutError) as error:
+            _away_until = time.monotonic() + RETRY_AFTER_SECONDS
+            raise Away from error

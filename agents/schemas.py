@@ -8,7 +8,16 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from agentplatform.validation import Body, Query
@@ -84,15 +93,14 @@ def _uuid(value: str) -> str:
 
 JsonObject = dict[str, JsonValue]
 UuidText = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_uuid)]
-Money = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str)]
+USD_SCHEMA = {"anyOf": [{"type": "string", "pattern": r"^\d{1,4}(\.\d{1,9})?$"}, {"type": "number"}]}
+Usd = Annotated[Decimal, BeforeValidator(_money), PlainSerializer(str, return_type=str), WithJsonSchema(USD_SCHEMA)]
 
 
 class Limits(Body):
     """Caps of this task; they can only lower what the agent allows."""
 
-    max_cost_usd: Annotated[
-        str | int | float | None, AfterValidator(lambda value: None if value is None else _money(value))
-    ] = None
+    max_cost_usd: Usd | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     max_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None

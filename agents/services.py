@@ -234,7 +234,7 @@ def _limits(request: ExecuteRequest, team: Team) -> RunLimits:
     asked, offer = request.limits, team.lead
     cost = Decimal(offer.max_cost_usd)
     return RunLimits(
-        max_cost_usd=min(cost, Decimal(str(asked.max_cost_usd))) if asked.max_cost_usd is not None else cost,
+        max_cost_usd=min(cost, asked.max_cost_usd or cost),
         max_output_tokens=min(offer.max_output_tokens, asked.max_output_tokens or offer.max_output_tokens),
         max_steps=min(offer.max_steps, asked.max_steps or offer.max_steps),
         timeout_seconds=asked.timeout_seconds or offer.timeout_seconds,

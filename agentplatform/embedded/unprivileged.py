@@ -6,6 +6,7 @@ import functools
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def is_root() -> bool:
 def has_user_namespaces() -> bool:
     """Tell whether this kernel lets us make a user namespace; many containers do not."""
     try:
-        return subprocess.run(["true"], preexec_fn=enter_namespace, check=False).returncode == 0
+        return subprocess.run([sys.executable, "-c", ""], preexec_fn=enter_namespace, check=False).returncode == 0
     except subprocess.SubprocessError:
         return False
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 
 from agentplatform.embedded.program import Program
@@ -66,7 +65,7 @@ class Child:
         pipe = await LinePipe.open()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *map(os.fspath, self.program.command),
+                *self.program.command,
                 cwd=self.program.folder,
                 env=self.program.full_environment(),
                 preexec_fn=self.program.before_start(),

@@ -105,9 +105,11 @@ class Platform:
             return "running without web server"
         deadline = time.monotonic() + (HEALTHY_SECONDS if self._plan.has_worker else 0)
         with self._output.step("health"):
-            while (status := await asyncio.to_thread(self._health)) != "healthy" and time.monotonic() < deadline:
+            while True:
+                status = await asyncio.to_thread(self._health)
+                if status == "healthy" or time.monotonic() > deadline:
+                    return status
                 await asyncio.sleep(TICK_SECONDS)
-        return status
 
     def _health(self) -> str:
         _, body = programs.fetch(self._plan, "/health")

@@ -185,11 +185,12 @@ def test_without_user_namespaces_root_runs_the_database_as_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unprivileged, "has_user_namespaces", lambda: False)
-    for _start in ("the first", "the second"):
+    with running_stores(tmp_path):
+        place = Path((tmp_path / "postgres.place").read_text())
+    for _start in ("the second", "the third"):
         with running_stores(tmp_path) as found:
             assert found.database_url
             psycopg.connect(found.database_url).close()
-            place = Path((tmp_path / "postgres.place").read_text())
             pid = int((place / "files" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
             assert Path(f"/proc/{pid}").stat().st_uid == unprivileged.NOBODY
     subprocess.run(["rm", "-r", place], check=True)
@@ -226,7 +227,9 @@ def test_a_missing_wheel_is_named_with_what_to_do() -> None:
 
 def test_a_forked_worker_dies_with_its_server() -> None:
     environment = {**os.environ, lifeline.VARIABLE: "1"}
-    server = subprocess.Popen([sys.executable, "-c", FORKING_SERVER], env=environment, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", FORKING_SERVER], env=environment, stdout=subprocess.PIPE, text=True
+    )
     with server:
         assert server.stdout
         worker = int(server.stdout.readline())

@@ -20,6 +20,7 @@ from agentplatform.supervisor.json_lines import JsonLines
 from agentplatform.supervisor.lines import LONGEST_LINE_BYTES, LinePipe
 from agentplatform.supervisor.plan import Plan
 from agentplatform.supervisor.terminal import Terminal
+from tests.waiting import eventually
 
 ANNOUNCEMENT = Announcement(
     seconds=2.5,
@@ -53,9 +54,7 @@ def play(scene: Callable[[JsonLines], Coroutine[Any, Any, None]]) -> list[dict[s
 
 
 async def until(state: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not state():
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(eventually, state)
 
 
 def test_off_a_terminal_a_childs_json_passes_unchanged() -> None:
@@ -247,17 +246,16 @@ def test_a_child_that_stays_silent_is_not_awaited_forever() -> None:
     play(scene)
 
 
-def test_a_child_that_ignores_its_signal_is_killed() -> None:
+def test_a_child_that_ignores_its_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(output: JsonLines) -> None:
-        told = asyncio.Event()
-        show_line = output.line
-        output.line = lambda process, text: (told.set(), show_line(process, text))[1]  # type: ignore[method-assign]  # listens in
         child = Child(script("deaf", "trap '' TERM; echo up; while :; do sleep 1; done", stop_seconds=0.1), output)
+        shown: list[str] = []
+        monkeypatch.setattr(output, "line", lambda _process, text: shown.append(text))
         await child.start(ready_within_seconds=5)
-        await told.wait()
+        await until(lambda: shown == ["up"])
         await child.stop()
 
-    assert [event["event"] for event in play(scene)] == ["up", "platform_child_killed"]
+    assert [event["event"] for event in play(scene)] == ["platform_child_killed"]
 
 
 def test_a_step_that_runs_once_reports_its_failure() -> None:

@@ -17,10 +17,11 @@ def numbers(events: list[ServerEvent]) -> list[tuple[int, ...]]:
 
 
 def test_it_streams_the_text_as_it_comes(alice: Persona, model: ScriptedModel) -> None:
-    model.answers(text("Bonjour le monde", chunks=["Bon", "jour ", "le monde"]))
+    hold = model.holds(text("Bonjour le monde", chunks=["Bon", "jour ", "le monde"]))
     with alice.stream("Greet me.") as stream:
-        names = [event.name for event in stream.events]
-        assert names == ["task.started", "step.started", "text.delta", "text.delta", "text.delta", "task.completed"]
+        stream.until("step.started")
+        hold.release()
+        assert stream.names == ["text.delta", "text.delta", "text.delta", "task.completed"]
         assert stream.text == stream.events[-1].data["task"]["result"] == "Bonjour le monde"
         assert stream.events[-1].data["task"]["status"] == "completed"
         assert stream.response.headers["content-type"] == "text/event-stream"

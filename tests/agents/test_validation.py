@@ -69,7 +69,7 @@ def test_it_takes_every_honest_text(alice: Persona, model: ScriptedModel, task: 
     assert model.requests[0].messages[-1]["content"] == task.strip()
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "ü", "x" * 256])
+@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
 def test_it_refuses_a_bad_idempotency_key(alice: Persona, key: str) -> None:
     problem = alice.execute(headers={"Idempotency-Key": key.encode()}).json()  # type: ignore[dict-item]  # raw bytes on the wire
     assert problem["errors"][0]["field"] == "Idempotency-Key"

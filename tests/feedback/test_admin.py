@@ -60,7 +60,7 @@ def test_it_filters_by_client_and_by_date(operator: Client, alice: Persona, opin
     Feedback.objects.filter(pk=opinions["Middling"]).update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
     assert listed(operator, client__id__exact=str(alice.client.pk))[0] == {"Splendid"}
-    assert listed(operator, created_at__lt="2026-01-02")[0] == {"Middling"}
+    assert listed(operator, created_at__lt="2026-01-02 00:00:00+00:00")[0] == {"Middling"}
 
 
 def test_it_offers_the_tags_in_use_and_the_agents(operator: Client, opinions: dict[str, str]) -> None:

@@ -8,7 +8,6 @@ import sys
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,9 +19,10 @@ from tests.feedback.conftest import Give
 from tests.outages import postgres_away
 
 
-def exported(**options: Any) -> str:
+def exported(*options: object) -> str:
+    """What the command writes to stdout, called with these options."""
     output = StringIO()
-    call_command("exportfeedback", stdout=output, stderr=StringIO(), **options)
+    call_command("exportfeedback", *map(str, options), stdout=output, stderr=StringIO())
     return output.getvalue()
 
 
@@ -58,7 +58,7 @@ def test_it_writes_the_oldest_first(alice: Persona, charlie: Persona, give: Give
 def test_it_writes_csv(alice: Persona, give: Give) -> None:
     give(alice, 2, comment='He said: "no",\nand left.', tags=["rude", "short"])
 
-    rows = list(csv.DictReader(StringIO(exported(format="csv"))))
+    rows = list(csv.DictReader(StringIO(exported("--format", "csv"))))
 
     assert [(row["rating"], row["comment"], row["tags"]) for row in rows] == [
         ("2", 'He said: "no",\nand left.', "rude|short")
@@ -69,14 +69,14 @@ def test_it_writes_csv(alice: Persona, give: Give) -> None:
 def test_it_lets_no_client_run_a_formula_in_a_spreadsheet(alice: Persona, give: Give, start: str) -> None:
     give(alice, comment=f"{start}cmd", tags=[f"{start}x"], correction="1 - 1")
 
-    row = next(csv.DictReader(StringIO(exported(format="csv"))))
+    row = next(csv.DictReader(StringIO(exported("--format", "csv"))))
 
     assert (row["comment"], row["tags"], row["correction"]) == (f"'{start}cmd", f"'{start}x", "1 - 1")
 
 
 def test_it_writes_a_header_and_nothing_else_when_there_is_none(database: object) -> None:
     assert exported() == ""
-    assert exported(format="csv").startswith("task_id,client,agent_type,")
+    assert exported("--format", "csv").startswith("task_id,client,agent_type,")
 
 
 def test_it_writes_what_was_said_since(alice: Persona, give: Give) -> None:
@@ -84,27 +84,27 @@ def test_it_writes_what_was_said_since(alice: Persona, give: Give) -> None:
     Feedback.objects.filter(pk=old).update(updated_at=datetime(2026, 11, 1, 11, 59, tzinfo=UTC))
     Feedback.objects.filter(pk=new).update(updated_at=datetime(2026, 11, 1, 12, tzinfo=UTC))
 
-    assert ids(exported(since="2026-11-01T12:00")) == [new]
-    assert ids(exported(since="2026-11-01T13:00:00+01:00")) == [new]
-    assert ids(exported(since="2026-11-01")) == [old, new]
-    assert ids(exported(since="2026-11-02")) == []
+    assert ids(exported("--since", "2026-11-01T12:00")) == [new]
+    assert ids(exported("--since", "2026-11-01T13:00:00+01:00")) == [new]
+    assert ids(exported("--since", "2026-11-01")) == [old, new]
+    assert ids(exported("--since", "2026-11-02")) == []
 
 
 def test_it_writes_what_was_said_of_one_agent(alice: Persona, give: Give) -> None:
     give(alice)
     of_writer = give(alice, agent_type="writer")
 
-    assert ids(exported(agent_type="writer")) == [of_writer]
+    assert ids(exported("--agent-type", "writer")) == [of_writer]
 
 
 def test_it_names_the_agents_there_are(database: object) -> None:
     with pytest.raises(CommandError, match="there is no 'poet'; there are .*general.*writer"):
-        exported(agent_type="poet")
+        exported("--agent-type", "poet")
 
 
 def test_it_says_what_a_date_looks_like(database: object) -> None:
     with pytest.raises(CommandError, match="'yesterday' is no date; 2026-11-01 is"):
-        call_command("exportfeedback", "--since", "yesterday")
+        exported("--since", "yesterday")
 
 
 def test_it_replaces_a_file_at_once(alice: Persona, give: Give, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_it_replaces_a_file_at_once(alice: Persona, give: Give, tmp_path: Path) 
     target = tmp_path / "feedback.jsonl"
     target.write_text("before")
 
-    assert exported(output=target) == ""
+    assert exported("--output", target) == ""
 
     assert ids(target.read_text()) == [task_id]
     assert list(tmp_path.iterdir()) == [target]
@@ -124,7 +124,7 @@ def test_it_leaves_the_file_as_it_was_when_it_fails(database: object, tmp_path: 
     target.write_text("before")
 
     with postgres_away(), pytest.raises(CommandError, match="The database cannot be reached"):
-        exported(output=target)
+        exported("--output", target)
 
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
@@ -133,7 +133,7 @@ def test_it_leaves_the_file_as_it_was_when_it_fails(database: object, tmp_path: 
 @pytest.mark.parametrize("place", [".", "missing/feedback.jsonl"])
 def test_it_says_where_it_cannot_write(database: object, tmp_path: Path, place: str) -> None:
     with pytest.raises(CommandError, match="--output: .*(no ordinary file|No such file or directory)"):
-        exported(output=tmp_path / place)
+        exported("--output", tmp_path / place)
 
 
 def test_it_stops_quietly_when_its_reader_does(alice: Persona, give: Give) -> None:

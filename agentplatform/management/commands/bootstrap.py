@@ -13,7 +13,7 @@ class Command(BaseCommand):
     """Safe to run at every start: what is there already stays as it is."""
 
     help = "Migrate the database, then fill in tiers, keys, the admin user and the agents we ship, where missing."
-    requires_system_checks: list[str] = []  # they load every view, which takes longer than the command itself
+    requires_system_checks = ()  # they load every view, which takes longer than the command itself
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:

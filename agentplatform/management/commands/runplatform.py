@@ -28,7 +28,7 @@ class Command(BaseCommand):
         "Run the whole platform: PostgreSQL, Valkey and a local model where DATABASE_URL, REDIS_URL and "
         "OPENAI_API_KEY are unset, then the web server, a Celery worker and the sweeper."
     )
-    requires_system_checks: list[str] = []  # each child makes its own
+    requires_system_checks = ()  # each child makes its own
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: this machine only)")

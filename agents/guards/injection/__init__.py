@@ -4,11 +4,12 @@ A list of rules finds the plain attempts, not all; how many, and how many honest
 The rules look for what is said (verbs with their objects), so a text that only talks about prompts passes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
-from agents.guards.injection.matching import Finding, findings
+from agents.guards.injection.matching import scores, scores_as_mention
 from agents.guards.injection.normalising import normalised
 
 FLAG_FROM = 0.5
@@ -26,7 +27,10 @@ class Verdict:
 
 def check(text: str) -> Verdict:
     """Judge one text, of any length, in linear time (about half a millisecond for 4 KB)."""
-    return _judged(findings(normalised(text)))
+    text = normalised(text)
+    found = scores(text)
+    verdict = _judged(found)
+    return verdict if verdict.verdict == "pass" else _judged(scores_as_mention(text, found))
 
 
 def check_all(texts: Iterable[str]) -> Verdict:
@@ -34,13 +38,12 @@ def check_all(texts: Iterable[str]) -> Verdict:
     return max(map(check, texts), key=lambda verdict: verdict.score, default=Verdict("pass"))
 
 
-def _judged(found: Iterable[Finding]) -> Verdict:
-    """Rules that match together weigh more than each alone: the doubts that each leaves are multiplied."""
-    strongest, doubt = Finding("", 0.0), 1.0
-    for finding in found:
-        strongest = max(strongest, finding, key=lambda one: one.score)
-        doubt *= 1 - finding.score
-    score = round(1 - doubt, 2)
+def _judged(found: Mapping[str, float]) -> Verdict:
+    """Rules that match together weigh more than each alone: the doubts that they leave are multiplied."""
+    if not found:
+        return Verdict("pass")
+    rule = max(found, key=lambda name: found[name])
+    score = round(1 - prod(1 - each for each in found.values()), 2)
     if score >= BLOCK_FROM:
-        return Verdict("block", strongest.rule, score)
-    return Verdict("flag" if score >= FLAG_FROM else "pass", strongest.rule, score)
+        return Verdict("block", rule, score)
+    return Verdict("flag" if score >= FLAG_FROM else "pass", rule, score)

@@ -1,87 +1,91 @@
-"""Finds the rules that match a text: one pass over its words, whatever the number of rules."""
+"""Finds the rules that match a text, in one pass over its words."""
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from agents.guards.injection.rules import MARKS, RULES
+from agents.guards.injection.rules import MARKS, RULES, Rule
 from agents.guards.injection.words import LEXICON, NEGATIONS, TALK
 
-TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;]|\"|'")
-SENTENCE_END = 12
-"""How many words apart two sentences are, so that no rule reaches over the end of one."""
-NEGATION_REACH = 2
+SENTENCE_END = re.compile(r"[.!?;]+")
+WORD = re.compile(r"\w+(?:'\w+)*")
+QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 MENTION_FACTOR = 0.6
-FAR = -1_000_000
+NEGATABLE = "drop"
+FAR_BEFORE = -1_000_000
+ANY_DISTANCE = 2_000_000_000
 
 
-class Finding(NamedTuple):
-    """A rule that matched, and its weight here."""
-
-    rule: str
-    score: float
-
-
-class Step(NamedTuple):
-    """A rule's place for a class of words; `at` counts all rules' places through."""
+class Place(NamedTuple):
+    """Where a word of some class can stand in a rule: at most `reach` words behind the place `before` it."""
 
     at: int
-    rule: int
-    is_first: bool
-    is_last: bool
+    before: int
+    reach: int
+    can_be_negated: bool
+    completed: tuple[Rule, ...]
 
 
-def _steps() -> tuple[dict[str, list[Step]], int]:
-    """The places that a class of words can take in the rules, later ones first: a word must not follow itself."""
-    steps: dict[str, list[Step]] = {}
-    at = 0
-    for index, rule in enumerate(RULES):
-        for number, name in enumerate(rule.classes):
-            step = Step(at, index, number == 0, number == len(rule.classes) - 1)
-            steps.setdefault(name, []).insert(0, step)
-            at += 1
-    return steps, at
+def _places() -> dict[str, list[Place]]:
+    """The places of each class. Rules that begin alike share them; later ones come first, so that no word follows itself."""
+    numbers: dict[tuple[int, tuple[str, ...]], int] = {}
+    completed: dict[int, list[Rule]] = {}
+    for rule in RULES:
+        ats = [numbers.setdefault(_beginning(rule, length), len(numbers)) for length in range(1, len(rule.classes) + 1)]
+        completed.setdefault(ats[-1], []).append(rule)
+    places: dict[str, list[Place]] = {}
+    for (gap, classes), at in reversed(numbers.items()):
+        before = numbers[0 if len(classes) == 2 else gap, classes[:-1]] if len(classes) > 1 else at
+        reach = gap + 1 if len(classes) > 1 else ANY_DISTANCE
+        place = Place(at, before, reach, classes == (NEGATABLE,), tuple(completed.get(at, ())))
+        places.setdefault(classes[-1], []).append(place)
+    return places
 
 
-STEPS, PLACES = _steps()
-WORD_STEPS = {
-    word: tuple(sorted((step for name in names for step in STEPS.get(name, ())), key=lambda step: -step.at))
-    for word, names in LEXICON.items()
-}
+def _beginning(rule: Rule, length: int) -> tuple[int, tuple[str, ...]]:
+    return (rule.gap if length > 1 else 0, rule.classes[:length])
 
 
-def findings(text: str) -> Iterator[Finding]:
-    """The strongest match of each rule's name in a normalised text."""
-    best: dict[str, float] = {}
-    for name, score in _all(text):
-        best[name] = max(best.get(name, 0.0), score)
-    return (Finding(name, score) for name, score in best.items())
+def _places_of_words() -> dict[str, tuple[Place, ...]]:
+    places = _places()
+    found = {word: [place for name in names for place in places[name]] for word, names in LEXICON.items()}
+    return {word: tuple(sorted(own, key=lambda place: -place.at)) for word, own in found.items()}
 
 
-def _all(text: str) -> Iterator[Finding]:
+PLACES_OF_WORDS = _places_of_words()
+PLACES = 1 + max(place.at for own in PLACES_OF_WORDS.values() for place in own)
+
+
+def scores(text: str) -> dict[str, float]:
+    """The rules that match a normalised text, each with its strongest score."""
+    found: dict[str, float] = {}
     for mark in MARKS:
         if mark.text in text:
-            yield Finding(mark.name, mark.score)
-    tokens = TOKEN.findall(text)
-    is_talk = not TALK.isdisjoint(tokens)
-    reached = [FAR] * PLACES
-    position, quotes, negated = 0, 0, FAR
-    for token in tokens:
-        position += 1
-        if token in ".!?;":
-            position += SENTENCE_END
-        elif token in "\"'":
-            quotes += 1
-        if token in NEGATIONS:
-            negated = position
-        for at, index, is_first, is_last in WORD_STEPS.get(token, ()):
-            rule = RULES[index]
-            if is_first:
-                if position - negated <= NEGATION_REACH and rule.classes[0] == "drop":
-                    continue
-            elif position - reached[at - 1] > rule.gap + 1:
+            found[mark.name] = max(found.get(mark.name, 0.0), mark.score)
+    for sentence in SENTENCE_END.split(text):
+        _match_sentence(WORD.findall(sentence), found)
+    return found
+
+
+def scores_as_mention(text: str, found: dict[str, float]) -> dict[str, float]:
+    """The same scores, lower for what a text that talks about attacks only quotes."""
+    if TALK.isdisjoint(WORD.findall(text)):
+        return found
+    said = scores(QUOTED.sub('"', text))
+    return {name: max(said.get(name, 0.0), score * MENTION_FACTOR) for name, score in found.items()}
+
+
+def _match_sentence(words: list[str], found: dict[str, float]) -> None:
+    reached = [FAR_BEFORE] * PLACES
+    places_of = PLACES_OF_WORDS.get
+    for position, word in enumerate(words):
+        for at, before, reach, can_be_negated, completed in places_of(word, ()):
+            if position - reached[before] > reach or (can_be_negated and _is_negated(words, position)):
                 continue
             reached[at] = position
-            if is_last:
-                is_mention = is_talk and quotes % 2 == 1
-                yield Finding(rule.name, rule.score * (MENTION_FACTOR if is_mention else 1))
+            for rule in completed:
+                if rule.score > found.get(rule.name, 0.0):
+                    found[rule.name] = rule.score
+
+
+def _is_negated(words: list[str], position: int) -> bool:
+    return not NEGATIONS.isdisjoint(words[max(0, position - 2) : position])

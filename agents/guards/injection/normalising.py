@@ -30,7 +30,8 @@ TABLE = str.maketrans({**dict.fromkeys(map(chr, INVISIBLE)), **{chr(tag): chr(ta
 
 
 def normalised(text: str) -> str:
-    """The text in lower case, without accents, invisible characters and letters that only look Latin."""
+    """The text in lower case, without accents, invisible characters, underscores and letters that only look Latin."""
+    text = text.replace("_", " ")
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKD", text.casefold()).translate(TABLE)
