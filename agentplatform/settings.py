@@ -220,6 +220,7 @@ HEALTH_CHECKS = {
     "orchestrator": "agents.health.orchestrator",
     "worker": "agents.health.worker",
 }
+TASKS_BY_STATUS = "agents.metrics.tasks_by_status"  # for /metrics, as checks are for /health
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 SILENCED_SYSTEM_CHECKS = [

@@ -45,7 +45,8 @@ class AgentAdmin(ModelAdmin):
     readonly_fields = ("version_links",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        return super().get_queryset(request).prefetch_related("versions")
+        agents: QuerySet[Agent] = super().get_queryset(request)
+        return agents.prefetch_related("versions")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> tuple[str, ...]:
         return ("slug", *self.readonly_fields) if obj else ()

@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from accounts.permissions import KeyView
@@ -17,7 +16,7 @@ from agentplatform.database import in_database
 from agentplatform.errors import FieldError, InjectionDetected, InvalidRequest, PlatformError, TaskFailed, translated
 from agentplatform.middleware import request_id_of
 from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
-from agents import listing, schemas, services
+from agents import documentation, listing, schemas, services
 from agents.models import Task
 from agents.narration import Position
 from agents.presenting import task_object
@@ -38,9 +37,7 @@ class ExecuteView(KeyView):
     limited_by_itself = True
     renderer_classes = (JSONRenderer, EventStreamRenderer)
 
-    @extend_schema(
-        request=schemas.ExecuteRequest, responses={200: schemas.TaskObject, 202: schemas.TaskObject}, tags=["agent"]
-    )
+    @documentation.execute
     async def post(self, request: Request) -> HttpResponseBase:
         began, agent_type, outcome = time.perf_counter(), "unknown", "failed"
         try:
@@ -89,7 +86,7 @@ class ExecuteView(KeyView):
 class StatusView(KeyView):
     """A task as it stands."""
 
-    @extend_schema(parameters=[schemas.StatusQuery], responses=schemas.TaskObject, tags=["agent"])
+    @documentation.status
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         query = self.query(schemas.StatusQuery)
         task = await services.look(self.request.caller, task_id, wait_seconds=query.wait)
@@ -103,7 +100,7 @@ class EventsView(KeyView):
 
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
-    @extend_schema(responses={(200, "text/event-stream"): str}, tags=["agent"])
+    @documentation.events
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         after = _position(self.request.headers.get("Last-Event-ID"))
         await services.look(self.request.caller, task_id)
@@ -115,7 +112,7 @@ class CancelView(KeyView):
 
     scope = "execute"
 
-    @extend_schema(request=None, responses=schemas.TaskObject, tags=["agent"])
+    @documentation.cancel
     async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
         return json_response(task_object(await services.cancel(self.request.caller, task_id)))
 
@@ -125,7 +122,7 @@ class ApproveView(KeyView):
 
     scope = "execute"
 
-    @extend_schema(request=schemas.ApproveRequest, responses=schemas.TaskObject, tags=["agent"])
+    @documentation.approve
     async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
         body = self.body(schemas.ApproveRequest)
         return json_response(task_object(await services.approve(self.request.caller, task_id, body.approval_id)))
@@ -134,7 +131,7 @@ class ApproveView(KeyView):
 class TasksView(KeyView):
     """The caller's tasks, newest first."""
 
-    @extend_schema(parameters=[schemas.ListQuery], responses=schemas.TaskPage, tags=["agent"])
+    @documentation.tasks
     async def get(self, request: Request) -> HttpResponseBase:
         query = self.query(schemas.ListQuery)
         tasks, cursor = await in_database(listing.page, self.request.caller.client_id, query)
@@ -144,7 +141,7 @@ class TasksView(KeyView):
 class TypesView(KeyView):
     """The agents this key may call."""
 
-    @extend_schema(responses=schemas.AgentTypes, tags=["agent"])
+    @documentation.types
     async def get(self, request: Request) -> HttpResponseBase:
         allowed = self.request.caller.allowed_agent_types
         known = await offers()

@@ -4,11 +4,16 @@ from collections.abc import Callable
 
 from accounts import callers, edge, limits
 from agentplatform import health, redis
-from agents import teams
+from agents import health as agents_health
+from agents import metrics, teams
 
 
 def _let_redis_be_tried() -> None:
     redis._away_until = 0.0
+
+
+def _let_the_model_be_asked() -> None:
+    agents_health._checked_at = 0.0
 
 
 FORGET: list[Callable[[], object]] = [
@@ -17,7 +22,9 @@ FORGET: list[Callable[[], object]] = [
     limits.forget,
     health._kept.clear,
     teams.forget,
+    metrics.forget,
     _let_redis_be_tried,
+    _let_the_model_be_asked,
 ]
 
 

@@ -78,7 +78,7 @@ class ApiKeyAdmin(ModelAdmin):
             "key": obj,
             "keys_url": reverse("admin:accounts_apikey_changelist"),
         }
-        return TemplateResponse(request, "accounts/issued_key.html", context, headers={"Cache-Control": "no-store"})
+        return TemplateResponse(request, "accounts/issued_key.html", context)
 
     @display(description="tier", ordering="client__tier__slug")
     def tier(self, key: ApiKey) -> str:

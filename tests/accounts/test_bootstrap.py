@@ -52,7 +52,14 @@ def test_what_operators_changed_stays(settings: Settings) -> None:
 
 def test_each_key_gets_a_client_of_its_own(api: Api, settings: Settings) -> None:
     made = keys.make()
-    settings.API_KEYS = ["plain", "with-tier:premium", "with:colon:unlimited", made.secret, "plain", "with-tier:premium"]
+    settings.API_KEYS = [
+        "plain",
+        "with-tier:premium",
+        "with:colon:unlimited",
+        made.secret,
+        "plain",
+        "with-tier:premium",
+    ]
     assert len(bootstrap.fill()) == 4
     tiers = {secret: find(secret).client.tier.slug for secret in ("plain", "with-tier", "with:colon", made.secret)}
     assert tiers == {"plain": "basic", "with-tier": "premium", "with:colon": "unlimited", made.secret: "basic"}

@@ -36,9 +36,7 @@ def test_it_makes_client_and_key(api: Api) -> None:
 
 def test_it_makes_one_more_key_of_a_client() -> None:
     first, _ = create(client="Acme", tier="premium")
-    second, said = create(
-        client="Acme", name="backend", expires="30d", requests=7, scopes="execute, read"
-    )
+    second, said = create(client="Acme", name="backend", expires="30d", requests=7, scopes="execute, read")
     assert first.client == second.client
     assert (second.name, second.requests, second.scopes) == ("backend", 7, ["execute", "read"])
     assert second.expires_at is not None

@@ -75,7 +75,9 @@ def test_each_tier_and_key_has_its_limit(
 def test_a_refusal_explains_itself(newcomer: Newcomer) -> None:
     who = caller(newcomer(tier="basic"))
     admitted(who, calls=10)
-    with pytest.raises(RateLimited, match="10 requests per 60 s allowed for tier basic; the next is allowed in ") as error:
+    with pytest.raises(
+        RateLimited, match="10 requests per 60 s allowed for tier basic; the next is allowed in "
+    ) as error:
         take(who)
     figures = error.value.members["limit"]
     assert 55 < figures.pop("reset_seconds") <= 60

@@ -21,7 +21,6 @@ UNKNOWN = f"{BODY}_{keys.checksum(BODY)}"
         (None, "missing_key"),
         ("", "missing_key"),
         ("Bearer", "missing_key"),
-        ("Bearer ", "missing_key"),
         ("Basic dXNlcjpwYXNz", "missing_key"),
         (UNKNOWN, "missing_key"),
         ("Bearer nobody-knows-me", "invalid_key"),

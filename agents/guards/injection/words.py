@@ -4,17 +4,18 @@ CLASSES: dict[str, str] = {
     # To put aside.
     "drop": """
         ignore ignoring disregard disregarding forget forgetting override overriding bypass bypassing circumvent neglect
-        overlook dismiss discard abandon skip delete erase unlearn rescind revoke defy
+        unlearn rescind revoke defy
         ignoriere ignorieren ignoriert vergiss vergesse vergessen vergisst missachte missachten ubergehe verwerfe
         ignora ignore ignorar ignoren olvida olvide olvidar olvidate descarta omite desestima
         ignorez ignorer oublie oubliez oublier negligez abandonne
     """,
+    "remove": "overlook dismiss discard abandon skip delete erase drop remove clear",
     # Which came before, or stands over the reader.
     "former": """
         previous previously prior above earlier preceding foregoing past original initial existing former before old last
         current system developer preset predefined given
         vorherige vorherigen vorheriger vorigen vorige bisherige bisherigen obige obigen fruheren vorangegangenen
-        vorangegangene vorhergehenden ursprunglichen vorher bisher
+        vorangegangene vorhergehenden ursprunglichen vorher bisher davor
         anterior anteriores previa previas previo previos originales iniciales
         precedente precedentes anterieure anterieures initiales
     """,
@@ -37,36 +38,39 @@ CLASSES: dict[str, str] = {
     """,
     "rules": """
         rule rules command commands order orders constraint constraints restriction restrictions limitation limitations
-        policy policies training context safeguard safeguards filter filters conversation message messages task tasks
-        assignment assignments text information input
-        regel regeln befehl befehle befehlen auftrage aufgaben richtlinien einschrankungen
-        regla reglas orden ordenes restricciones politicas tareas
+        policy policies training safeguard safeguards filter filters
+        regel regeln befehl befehle befehlen richtlinien einschrankungen
+        regla reglas orden ordenes restricciones politicas
         regle regles ordres
+    """,
+    "talk": """
+        context conversation message messages task tasks assignment assignments text texts information input
+        auftrage aufgaben ausfuhrungen tareas taches
     """,
     # To give out.
     "reveal": """
-        reveal show display tell give share leak disclose expose list state paste provide send describe explain
+        reveal show display tell give share leak disclose expose list state paste provide send
         zeige zeig nenne verrate gib
         revela muestra dime
         revele revelez affiche affichez montre montrez donne donnez
     """,
     "repeat": """
-        print repeat output dump recite write return summarize summarise paraphrase rephrase translate echo copy encode spell
-        restate
-        wiederhole drucke schreibe
-        imprime repite escribe
-        repete repetez ecris
+        print repeat output dump recite return summarize summarise paraphrase rephrase translate echo copy encode spell restate
+        wiederhole drucke imprime repite repete repetez
     """,
+    "verbatim": "print repeat output dump recite echo wiederhole imprime repite repete repetez",
     "secretly": """
         system initial hidden original secret internal developer confidential base pre starting first full exact entire
         complete
     """,
+    "system": "system hidden secret",
     "prompt": """
         prompt prompts preprompt instruction instructions directive directives message systemprompt guidelines rules
         systemanweisungen anweisungen instrucciones consignes
     """,
-    "words": "words text everything sentence sentences paragraph content lines all messages conversation phrase conditions",
+    "words": "words everything sentences lines all conversation",
     "above": "above before preceding previous prior previously",
+    "here_above": "above obige obigen",
     "what": "what whats which was welche cual cuales que quelles quels",
     "told": "given told received programmed informed",
     # To become somebody else.
@@ -87,6 +91,7 @@ CLASSES: dict[str, str] = {
     "character": "character persona",
     "break": "break broken breaks breaking",
     "special": "developer jailbreak dan god debug admin root sudo unrestricted evil opposite",
+    "jailbroken": "jailbreak dan unrestricted",
     "mode": "mode modus modo",
     "new": "new neue neuen nuevas nueva nouvelles nouvelle updated real actual",
     "from": "from ab desde",
@@ -95,13 +100,9 @@ CLASSES: dict[str, str] = {
     "far": "far",
     "follow": "follow obey heed",
 }
-NEGATIONS = frozenset("not never don't dont can't cannot won't shouldn't nicht no ne nunca".split())
+NEGATIONS = frozenset(["not", "never", "don't", "dont", "can't", "cannot", "won't", "shouldn't", "nicht", "no", "ne", "nunca"])
 TALK = frozenset(
-    """
-    attack attacks attacker attackers injection injections jailbreaking phrase phrases phrasing mean means meaning example
-    examples detect detecting detection detector classifier prevent prevents defend against explain article research paper
-    security study called such
-    """.split()
+    ["attack", "attacks", "attacker", "attackers", "injection", "injections", "jailbreaking", "phrase", "phrases", "phrasing", "mean", "means", "meaning", "example", "examples", "detect", "detecting", "detection", "detector", "classifier", "prevent", "prevents", "defend", "against", "explain", "article", "research", "paper", "security", "study", "called", "such"]
 )
 """Where these stand, a quoted text is talked about rather than said."""
 

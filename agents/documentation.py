@@ -1,0 +1,130 @@
+"""What the OpenAPI document says of the agents' API beyond the types: examples, headers, and each operation's own errors."""
+
+import functools
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from agentplatform.schema import error_codes, example
+from agents import schemas
+
+TASK_ID = "0198f0c2-7d3a-7a10-9c55-1d2f60a7b9e4"
+COMPLETED = {
+    "task_id": TASK_ID,
+    "status": "completed",
+    "exit_reason": "completed",
+    "agent_type": "general",
+    "agent_version": 3,
+    "model": "gpt-5-mini",
+    "result": "Django brings an ORM, an admin, authentication and twenty years of care.",
+    "error": None,
+    "approvals": [],
+    "cached": False,
+    "usage": {"input_tokens": 120, "output_tokens": 85, "model_calls": 1, "tool_calls": 0},
+    "cost_usd": "0.0002",
+    "conversation_id": None,
+    "metadata": {"order": "A-17"},
+    "created_at": "2026-11-23T10:00:00.123Z",
+    "started_at": "2026-11-23T10:00:00.125Z",
+    "completed_at": "2026-11-23T10:00:01.480Z",
+    "execution_time_seconds": 1.355,
+}
+UNSTARTED = {"started_at": None, "completed_at": None, "execution_time_seconds": None, "result": None, "model": None}
+NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "model_calls": 0, "tool_calls": 0}
+QUEUED = {**COMPLETED, **UNSTARTED, "status": "queued", "exit_reason": None, "usage": NO_USAGE, "cost_usd": "0"}
+CANCELLED = {**COMPLETED, "status": "cancelled", "exit_reason": "cancelled", "result": None}
+EVENTS = (
+    f'id: 2-0\nevent: task.started\ndata: {{"task_id":"{TASK_ID}","step":0,"agent":"general"}}\n\n'
+    f'id: 3-7\nevent: text.delta\ndata: {{"task_id":"{TASK_ID}","step":1,"agent":"general","text":"Django "}}\n\n'
+)
+EVENT_STREAM = (200, "text/event-stream")
+
+
+def _header(name: str, description: str, *, response: bool | list[int] = False, kind: type = str) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=response)
+
+
+operation = functools.partial(extend_schema, tags=["agent"])
+
+execute = operation(
+    operation_id="execute",
+    request=schemas.ExecuteRequest,
+    responses={
+        200: schemas.TaskObject,
+        EVENT_STREAM: OpenApiResponse(str, "With `stream`, or `Accept: text/event-stream`: the task's events as they come."),
+        202: schemas.TaskObject,
+    },
+    parameters=[
+        _header("Idempotency-Key", "1 to 255 visible ASCII characters: the same key and body give the same task for 24 hours."),
+        _header("X-Cache", "`hit`, `miss` or `bypass`.", response=[200, 202]),
+        _header("Idempotent-Replayed", "`true` when the Idempotency-Key named a task before.", response=[200, 202]),
+        _header("Location", "Where to ask for the task.", response=[202]),
+        _header("Retry-After", "Seconds to wait before asking.", response=[202], kind=int),
+    ],
+    extensions=error_codes(
+        "prompt_injection_detected", "budget_exceeded", "idempotency_key_reused", "model_failed", "tool_failed", "max_steps",
+        "output_invalid", "attempts_exhausted", "timed_out",
+    ),
+    examples=[
+        example("In the request", {"task": "Summarise the benefits of Django", "context": {"audience": "beginner"}}),
+        example("In the background", {"task": "Research Django's history", "agent_type": "research", "async_execution": True}),
+        example("Streamed", {"task": "Write a haiku about rain", "agent_type": "writer", "stream": True}),
+        example("Completed", COMPLETED, status=200, media_type="application/json"),
+        example("Events", EVENTS, status=200, media_type="text/event-stream"),
+        example("Queued", QUEUED, status=202),
+    ],
+)  # fmt: skip
+status = operation(
+    operation_id="get_status",
+    parameters=[
+        schemas.StatusQuery,  # type: ignore[list-item]  # our schema reads pydantic queries
+        _header("Retry-After", "Seconds to wait before asking again, until it has ended.", response=[200], kind=int),
+    ],
+    responses=schemas.TaskObject,
+    extensions=error_codes("invalid_request"),
+    examples=[example("Completed", COMPLETED, status=200)],
+)
+events = operation(
+    operation_id="get_events",
+    parameters=[_header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.")],
+    responses={EVENT_STREAM: OpenApiResponse(str, "The task's events, until it ends.")},
+    extensions=error_codes("invalid_request"),
+    examples=[example("Events", EVENTS, status=200, media_type="text/event-stream")],
+)
+cancel = operation(
+    operation_id="cancel",
+    request=None,
+    responses=schemas.TaskObject,
+    examples=[example("Cancelled", CANCELLED, status=200)],
+)
+approve = operation(
+    operation_id="approve",
+    request=schemas.ApproveRequest,
+    responses=schemas.TaskObject,
+    extensions=error_codes("conflict"),
+    examples=[
+        example("Approve", {"approval_id": "a1", "decision": "approve", "comment": "Go ahead."}),
+        example("It goes on", QUEUED, status=200),
+    ],
+)
+tasks = operation(
+    operation_id="list_tasks",
+    parameters=[schemas.ListQuery],  # type: ignore[list-item]  # our schema reads pydantic queries
+    responses=schemas.TaskPage,
+    extensions=error_codes("invalid_request"),
+    examples=[example("A page", {"tasks": [COMPLETED], "next_cursor": None}, status=200)],
+)
+AGENT: dict[str, Any] = {
+    "slug": "analyst",
+    "description": "Works with numbers, dates and data, and calculates exactly.",
+    "version": 1,
+    "model": "gpt-5-mini",
+    "tools": ["calculator", "current_time"],
+    "delegates": [],
+    "limits": {"max_cost_usd": "0.5", "max_output_tokens": 2000, "max_steps": 12, "timeout_seconds": 120},
+}
+types = operation(
+    operation_id="list_types",
+    responses=schemas.AgentTypes,
+    examples=[example("Agents", {"agents": [AGENT]}, status=200)],
+)
