@@ -8,13 +8,9 @@ With Redis away it admits.
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
-from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
 from accounts.addresses import client_address
@@ -34,7 +30,7 @@ async def count_failure(request: HttpRequest) -> None:
     if wait <= 0:
         limit = settings.FAILED_AUTHENTICATION_LIMIT
         wait = await asyncio.get_running_loop().run_in_executor(
-            _threads, _count, request, "failed_authentication", limit
+            _threads, count, request, "failed_authentication", limit
         )
         if wait > 0:
             _remember(address, wait)
@@ -47,21 +43,8 @@ def forget() -> None:
     _refused_until.clear()
 
 
-def guarded(login: Any) -> Any:
-    """A login view that answers 429 to an address which tried too many passwords."""
-
-    @wraps(login)
-    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "POST" and (wait := _count(request, "admin_login", settings.ADMIN_LOGIN_LIMIT)) > 0:
-            return _too_many_logins(request, wait)
-        answer: HttpResponseBase = login(request, *args, **kwargs)
-        return answer
-
-    return view
-
-
-def _count(request: HttpRequest, group: str, limit: int) -> float:
-    """Count one; give the seconds that the address must wait, 0 when it need not."""
+def count(request: HttpRequest, group: str, limit: int) -> float:
+    """Count one try of the group; give the seconds that the address must wait, 0 when it need not."""
     address = client_address(request)
     if not address:
         return 0.0
@@ -91,10 +74,3 @@ def _refusal(wait: float) -> RateLimited:
         },
         headers={"Retry-After": str(int(wait) + 1)},
     )
-
-
-def _too_many_logins(request: HttpRequest, wait: float) -> HttpResponse:
-    context = {"seconds": int(wait) + 1, "title": "Too many attempts"}
-    answer = render(request, "accounts/too_many_logins.html", context, status=429)
-    answer["Retry-After"] = str(context["seconds"])
-    return answer

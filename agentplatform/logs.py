@@ -61,6 +61,8 @@ def logging_config(level: str) -> None:
         "celery.app.trace",
     ):
         logging.getLogger(noisy).setLevel(max(logging.getLevelName(level), logging.WARNING))
+    # Django repeats every 4xx and 5xx as a line of its own; only an exception that it caught itself is news.
+    logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
     structlog.configure(
         processors=[*shared[:2], shared[3], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -1,11 +1,14 @@
 """Django settings: the environment first, read once and typed; then what Django and the packages want of it."""
 
 import os
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from agentplatform import environment
 from agentplatform.embedded import addresses
@@ -141,6 +144,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 WHITENOISE_MAX_AGE = 3600
+# Without collected files they are served from where the packages have them.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -227,6 +232,11 @@ SILENCED_SYSTEM_CHECKS = [
     "django_ratelimit.W001"
 ]  # the cache is django-redis, counted atomically, behind django-prometheus
 
+
+def _link(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Agentplatform",
     "SITE_HEADER": "Agentplatform",
@@ -234,7 +244,47 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "hub",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-}
+    "STYLES": [lambda _request: static("agentplatform/console.css")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(96.2% .018 272.3)", "100": "oklch(93% .034 272.8)", "200": "oklch(87% .065 274)",
+            "300": "oklch(78.5% .115 274.7)", "400": "oklch(67.3% .182 276.9)", "500": "oklch(58.5% .2 276)",
+            "600": "oklch(48.5% .17 274)", "700": "oklch(43% .15 274)", "800": "oklch(38% .13 274)",
+            "900": "oklch(34% .11 274)", "950": "oklch(25% .09 274)",
+        },
+    },
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "Work",
+                "items": [
+                    _link("Tasks", "task_alt", "agents_task"),
+                    _link("Feedback", "thumbs_up_down", "feedback_feedback"),
+                    _link("Processes", "memory", "agents_process"),
+                ],
+            },
+            {
+                "title": "Agents",
+                "items": [
+                    _link("Agents", "smart_toy", "agents_agent"),
+                    _link("Versions", "history", "agents_agentversion"),
+                ],
+            },
+            {
+                "title": "Access",
+                "items": [
+                    _link("Clients", "apartment", "accounts_client"),
+                    _link("API keys", "key", "accounts_apikey"),
+                    _link("Tiers", "speed", "accounts_tier"),
+                ],
+            },
+            {
+                "title": "Operators",
+                "items": [_link("Users", "person", "auth_user"), _link("Groups", "group", "auth_group")],
+            },
+        ],
+    },
+}  # fmt: skip
 
 # Celery -------------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 
 from agents import publishing
 from agents.models import Agent, AgentVersion, Event, Process, Task
+from agents.presenting import money
 
 STATUS_COLOURS = {
     "draft": "info", "published": "success", "retired": "warning",
@@ -132,29 +133,38 @@ class AgentVersionAdmin(ModelAdmin):
         return redirect("admin:agents_agentversion_change", draft.pk)
 
     def has_publish_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        user = request.user
-        return user.is_active and user.has_perm("agents.change_agentversion")
+        return request.user.is_active and request.user.has_perm("agents.change_agentversion")
+
+    def get_fields(self, request: HttpRequest, obj: AgentVersion | None = None) -> tuple[str, ...]:
+        return ("agent", *publishing.CONTENT)
 
 
 @admin.register(Task)
 class TaskAdmin(ReadOnly):
-    list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost_usd", "ran", "created_at")
+    list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost", "ran", "created_at")
     list_filter = ("status", "agent_type", "mode", "exit_reason")
     list_select_related = ("client",)
     search_fields = ("=id", "=request_id", "=conversation_id")
     search_help_text = "A task's, request's or conversation's id"
     show_full_result_count = False
-    fields = (
-        ("id", "request_id"),
-        ("client", "api_key"),
-        ("agent_type", "agent_version", "model", "mode"),
-        ("status", "exit_reason", "attempts"),
-        ("created_at", "started_at", "completed_at", "ran"),
-        ("input_tokens", "output_tokens", "model_calls", "tool_calls", "cost_usd", "is_cached"),
-        "metadata",
-        "result",
-        "error",
-        "story",
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("client", "api_key"),
+                    ("agent_type", "agent_version"),
+                    ("model", "mode"),
+                    ("outcome", "attempts"),
+                    ("created_at", "completed_at"),
+                    ("calls", "tokens"),
+                    ("cost", "ran"),
+                    ("is_cached", "request_id"),
+                )
+            },
+        ),
+        ("Answer", {"fields": ("answer", "metadata")}),
+        ("Journal", {"fields": ("story",)}),
     )
 
     @display(description="Status", label=STATUS_COLOURS)
@@ -165,16 +175,39 @@ class TaskAdmin(ReadOnly):
     def ran(self, task: Task) -> str:
         return f"{task.ran_seconds:.2f}"
 
-    @display(description="Journal")
+    @display(description="Cost")
+    def cost(self, task: Task) -> str:
+        return f"${money(task.cost_usd)}"
+
+    @display(description="Outcome")
+    def outcome(self, task: Task) -> str:
+        return f"{task.status}: {task.exit_reason}" if task.exit_reason not in ("", task.status) else task.status
+
+    @display(description="Calls")
+    def calls(self, task: Task) -> str:
+        return f"{task.model_calls} of models, {task.tool_calls} of tools"
+
+    @display(description="Tokens")
+    def tokens(self, task: Task) -> str:
+        return f"{task.input_tokens} in, {task.output_tokens} out"
+
+    @display(description="Result")
+    def answer(self, task: Task) -> SafeString:
+        """What the client got, escaped."""
+        shown = task.error["message"] if task.error else task.result
+        text = shown if isinstance(shown, str) else json.dumps(shown, indent=2, ensure_ascii=False)
+        return format_html('<div class="written">{}</div>', "–" if shown is None else text)
+
+    @display(description="Line by line")
     def story(self, task: Task) -> SafeString:
-        """The journal, line by line; whatever a client or a model wrote is escaped."""
+        """The journal; whatever a client or a model wrote is escaped."""
         rows = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("seq", "at", "type", "data")
         told = (
             (seq, f"{at:%H:%M:%S.%f}"[:-3], kind, json.dumps(data, indent=2, ensure_ascii=False))
             for seq, at, kind, data in rows
         )
-        line = "<details><summary>{} · {} · {}</summary><pre>{}</pre></details>"
-        return format_html("<div>{}</div>", format_html_join("", line, told))
+        line = '<details><summary>{} · {} · {}</summary><div class="written">{}</div></details>'
+        return format_html('<div class="journal">{}</div>', format_html_join("", line, told))
 
 
 @admin.register(Process)

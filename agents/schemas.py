@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from agentplatform.validation import Body, Query
-from agents.engine.output import schema_fault
+from agents.engine.json_schema import schema_fault
 
 MAX_CONTEXT_BYTES = 32 * 1024
 MAX_METADATA_BYTES = 8 * 1024

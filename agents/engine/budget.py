@@ -1,10 +1,11 @@
 """What a model call may cost at most, before it is made."""
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 
 from agents.engine.effects import CallModel
-from agents.engine.types import Price, Usage
+from agents.engine.types import Message, Price, Usage
 
 MILLION = Decimal(1_000_000)
 MESSAGE_OVERHEAD_TOKENS = 16
@@ -18,8 +19,16 @@ def cost(price: Price, usage: Usage) -> Decimal:
 
 def worst_case(call: CallModel) -> Decimal:
     """An upper bound in US dollars: a token is at least one byte of UTF-8, and the answer may be as long as allowed."""
-    text = sum(len(message.content.encode()) + MESSAGE_OVERHEAD_TOKENS for message in call.messages)
-    return cost(call.agent.price, Usage(text + len(call.tools) * TOOL_OVERHEAD_TOKENS, call.max_output_tokens))
+    sent = sum(map(_most_tokens, call.messages)) + len(call.tools) * TOOL_OVERHEAD_TOKENS
+    if call.output_schema is not None:
+        sent += len(json.dumps(call.output_schema, ensure_ascii=False).encode())
+    return cost(call.agent.price, Usage(sent, call.max_output_tokens))
+
+
+def _most_tokens(message: Message) -> int:
+    calls = "".join(call.id + call.name + call.arguments for call in message.tool_calls)
+    overhead = MESSAGE_OVERHEAD_TOKENS * (1 + len(message.tool_calls))
+    return len(f"{message.content}{calls}{message.tool_call_id}".encode()) + overhead
 
 
 def fits(calls: Iterable[CallModel], spent_usd: Decimal, limit_usd: Decimal) -> bool:

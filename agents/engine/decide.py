@@ -41,8 +41,14 @@ def _next(state: State, run: Run) -> list[Effect]:
         return [_give_up(run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
     if run.open_tools:
         return [CallTool(run=run.id, step=run.step, call=call) for call in run.open_tools]
-    strategy = state.team[run.agent].strategy if run.id.count(".") < MAX_DEPTH else "answer"
-    return STRATEGIES[strategy](state, run)
+    return STRATEGIES[_strategy(state, run)](state, run)
+
+
+def _strategy(state: State, run: Run) -> str:
+    """The agent's own, but far down the tree, or below itself, an agent answers: else it could divide its task for ever."""
+    steps = run.id.split(".")
+    above = [state.runs[".".join(steps[:length])].agent for length in range(1, len(steps))]
+    return "answer" if len(above) >= MAX_DEPTH or run.agent in above else state.team[run.agent].strategy
 
 
 def _answer(state: State, run: Run) -> list[Effect]:
@@ -57,23 +63,24 @@ def _plan(state: State, run: Run) -> list[Effect]:
         return [_call(state, run, "plan")]
     if run.answer.purpose != "plan":
         return _answer(state, run)
-    if run.children is None:
-        agent = state.team[run.agent]
-        helper = agent.delegates[0] if agent.delegates else run.agent
-        questions = planned_questions(run.answer.text)
-        started: list[Effect] = [
-            Record(event=e.DelegateStarted(run=run.id, child=f"{run.id}.{number}", agent=helper, task=question))
-            for number, question in enumerate(questions, 1)
+    agent, children = state.team[run.agent], run.children or {}
+    helper = agent.delegates[0] if agent.delegates else run.agent
+    questions = {f"{run.id}.{number}": task for number, task in enumerate(planned_questions(run.answer.text), 1)}
+    if not questions:
+        return [_call(state, run, "answer")]
+    if missing := questions.keys() - children.keys():
+        return [
+            Record(event=e.DelegateStarted(run=run.id, child=child, agent=helper, task=questions[child]))
+            for child in sorted(missing)
         ]
-        return started or [_call(state, run, "answer")]
-    return [] if None in run.children.values() else [_call(state, run, "write")]
+    return [] if None in children.values() else [_call(state, run, "write")]
 
 
 def _route(state: State, run: Run) -> list[Effect]:
     """Ask which agent fits and go on as that one. A choice nobody can use is answered directly."""
-    if run.answer is None:
+    if run.answer is None and state.team[run.agent].delegates:
         return [_call(state, run, "route")]
-    if run.answer.purpose != "route":
+    if run.answer is None or run.answer.purpose != "route":
         return _answer(state, run)
     if choice := chosen_agent(run.answer.text, state.team[run.agent].delegates):
         return [Record(event=e.HandedOver(run=run.id, agent=choice))]

@@ -1,29 +1,22 @@
 """Reading what a model wrote: JSON that should satisfy a schema, a plan's questions, a router's choice."""
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
+from agents.engine.json_schema import value_fault
 
-FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
-NUMBERED = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+(.+\?)\s*$", re.MULTILINE)
+FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL)
+NUMBERED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*•])[ \t]+(.+\?)[ \t]*$", re.MULTILINE)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_QUESTIONS = 4
+MAX_DEPTH = 64
 
 
 class NotValid(ValueError):
     """The text does not satisfy the schema; the message says why, for the model to mend it."""
-
-
-def schema_fault(schema: Mapping[str, Any]) -> str | None:
-    """Why this is no JSON Schema (draft 2020-12), or None when it is one."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return error.message
-    return None
 
 
 def satisfying(text: str, schema: Mapping[str, Any]) -> Any:
@@ -31,19 +24,38 @@ def satisfying(text: str, schema: Mapping[str, Any]) -> Any:
     value = found_json(text)
     if value is None:
         raise NotValid("The answer is not JSON.")
-    if fault := best_match(Draft202012Validator(schema).iter_errors(value)):
-        raise NotValid(f"{fault.json_path}: {fault.message[:500]}")
+    if fault := value_fault(value, schema):
+        raise NotValid(fault)
     return value
 
 
 def found_json(text: str) -> Any:
-    """The JSON value a text is or holds in a fence; None when there is none."""
+    """The JSON value a text is or holds in a fence; None when there is none, or none that can be kept."""
     for candidate in (text, *FENCED.findall(text)):
         try:
-            return json.loads(candidate)
+            value = json.loads(candidate, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError):
             continue
+        if _can_be_kept(value):
+            return value
     return None
+
+
+def _finite(text: str) -> float:
+    """Python reads NaN and 1e999 as numbers; JSON has no such numbers, and no store takes them."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _can_be_kept(value: object, depth: int = 0) -> bool:
+    """Whether the store takes its strings, and it is not nested so deeply that writing it down fails."""
+    if isinstance(value, str):
+        return not UNSTORABLE.search(value)
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    return not isinstance(value, list) or (depth < MAX_DEPTH and all(_can_be_kept(item, depth + 1) for item in value))
 
 
 def planned_questions(text: str) -> tuple[str, ...]:
@@ -59,5 +71,5 @@ def planned_questions(text: str) -> tuple[str, ...]:
 
 def chosen_agent(text: str, candidates: Collection[str]) -> str | None:
     """The candidate a router's answer names, when it names exactly one."""
-    named = {name for name in candidates if re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)}
+    named = {name for name in candidates if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text, re.IGNORECASE)}
     return named.pop() if len(named) == 1 else None

@@ -42,8 +42,12 @@ def messages(state: State, run: Run, purpose: str, fault: str = "") -> tuple[Mes
 
 
 def _own_turns(run: Run) -> tuple[Message, ...]:
-    """The turns after planning or routing, whose answers are no part of the conversation."""
-    return run.turns[run.preliminary_turns :]
+    """The turns after planning or routing, whose answers are no part of the conversation; nor is one that was mended."""
+    turns = run.turns[run.preliminary_turns :]
+    followed_by = [*(turn.role for turn in turns[1:]), ""]
+    return tuple(
+        turn for turn, after in zip(turns, followed_by, strict=True) if (turn.role, after) != ("assistant",) * 2
+    )
 
 
 def _request(state: State, run: Run) -> Message:

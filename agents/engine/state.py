@@ -79,7 +79,11 @@ def fold(journal: Iterable[e.Event], team: Mapping[str, AgentSpec]) -> State:
 
 
 def evolve(state: State, event: e.Event) -> State:
-    """The state after one more event."""
+    """The state after one more event. The end is final: what comes after it changes nothing."""
+    return state if state.ended else _evolved(state, event)
+
+
+def _evolved(state: State, event: e.Event) -> State:
     match event:
         case e.AttemptStarted():
             return replace(state, attempt=event.attempt)
@@ -124,13 +128,15 @@ def _with(state: State, run: Run) -> State:
 
 def _answered(state: State, event: e.ModelAnswered) -> State:
     run = state.runs[event.run]
-    said = Message("assistant", event.text, event.tool_calls)
+    is_preliminary = event.purpose in ("plan", "route")
+    # Plans and routes are made without tools; a model that calls one all the same is not heard.
+    calls = () if is_preliminary else _distinct(event.tool_calls)
     run = replace(
         run,
-        turns=(*run.turns, said),
-        preliminary_turns=run.preliminary_turns + (1 if event.purpose in ("plan", "route") else 0),
-        answer=Answer(event.purpose, event.text, event.tool_calls),
-        open_tools=event.tool_calls,
+        turns=(*run.turns, Message("assistant", event.text, calls)),
+        preliminary_turns=run.preliminary_turns + is_preliminary,
+        answer=Answer(event.purpose, event.text, calls),
+        open_tools=calls,
         repairs=run.repairs + (1 if event.purpose == "repair" else 0),
         failed_calls=0,
         is_open_step=False,
@@ -142,6 +148,17 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         model=event.model if event.run == e.ROOT else state.model or event.model,
         model_calls=state.model_calls + 1,
     )
+
+
+def _distinct(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    """The same calls, each with an id of its own: some providers give all of them one, or none."""
+    told_apart: dict[str, ToolCall] = {}
+    for number, call in enumerate(calls, 1):
+        call_id = call.id
+        while call_id in told_apart:
+            call_id = f"{call_id}-{number}"
+        told_apart[call_id] = replace(call, id=call_id)
+    return tuple(told_apart.values())
 
 
 def _returned(state: State, event: e.ToolReturned) -> State:

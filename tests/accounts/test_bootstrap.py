@@ -140,5 +140,5 @@ def test_the_command_tells_what_it_did_and_no_secret(settings: Settings) -> None
 
 
 def test_the_database_away_is_one_line() -> None:
-    with postgres_away(), pytest.raises(CommandError, match="^The database cannot be reached. Start it"):
+    with postgres_away(), pytest.raises(CommandError, match=r"^The database cannot be reached"):
         call_command("bootstrapaccounts")

@@ -40,7 +40,7 @@ def test_a_caller_has_its_clients_and_its_keys_facts(newcomer: Newcomer) -> None
     )
     caller = run(caller_for(dora.key))
     assert (caller.client_id, caller.key_id, caller.client_name) == (dora.client.pk, dora.api_key.pk, "dora")
-    assert (caller.tier, caller.scopes, caller.allowed_agent_types) == ("basic", {"read"}, {"writer"})
+    assert (caller.tier, set(caller.scopes), set(caller.allowed_agent_types)) == ("basic", {"read"}, {"writer"})
     assert [limit.limit for limit in caller.limits] == [10, 4]
     assert caller.expires_at == moment
 

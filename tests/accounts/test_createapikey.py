@@ -68,5 +68,5 @@ def test_it_says_what_is_wrong(options: dict[str, Any], message: str) -> None:
 
 
 def test_the_database_away_is_one_line() -> None:
-    with postgres_away(), pytest.raises(CommandError, match="^The database cannot be reached"):
+    with postgres_away(), pytest.raises(CommandError, match=r"^The database cannot be reached"):
         create(client="Wonderland")

@@ -24,6 +24,8 @@ UNSET = (
     "ADMIN_PASSWORD", "AGENT_MODEL", "API_KEYS", "CELERY_BROKER_URL", "DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL",
     "PROMETHEUS_MULTIPROC_DIR", "REDIS_URL", "METRICS_TOKEN",
 )  # fmt: skip
+NOWHERE = "http://127.0.0.1:1/v1"
+"""A model that nothing serves, for runs that need none: they start faster without the real one."""
 ALONE = ("--no-web", "--no-worker", "--no-sweeper")
 
 
@@ -119,8 +121,9 @@ class Run:
 
     def child(self, part_of_command: str) -> Process:
         """The one child whose command line holds these words."""
-        (found,) = [process for process in offspring(self.process.pid) if part_of_command in process.command][:1]
-        return found
+        found = [process for process in offspring(self.process.pid) if part_of_command in process.command]
+        assert found, f"no child runs {part_of_command}"
+        return found[0]
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run another command with the same settings."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.end_to_end.platform_run import ALONE, none_left, offspring, running
+from tests.end_to_end.platform_run import ALONE, NOWHERE, none_left, offspring, running
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -55,11 +55,11 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_a_stopped_platform_is_free(tmp_path: Path) -> None:
-    with running(tmp_path, *ALONE, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as run:
+    with running(tmp_path, *ALONE, OPENAI_BASE_URL=NOWHERE) as run:
         run.ready()
         url = json.loads((tmp_path / "embedded.json").read_text())["database_url"]
         psycopg.connect(url).close()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
-    with running(tmp_path, *ALONE, OPENAI_BASE_URL="http://127.0.0.1:1/v1") as run:
+    with running(tmp_path, *ALONE, OPENAI_BASE_URL=NOWHERE) as run:
         run.ready()

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from agentplatform.embedded.ports import LOOPBACK
-from tests.end_to_end.platform_run import ALONE, offspring, running
+from tests.end_to_end.platform_run import ALONE, NOWHERE, offspring, running
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -21,7 +21,7 @@ def test_with_stores_of_ones_own_nothing_is_embedded(tmp_path: Path) -> None:
         announcement = run.ready()
         assert announcement["api_key"] is None
         assert offspring(run.process.pid) == []
-        assert {file.name for file in tmp_path.iterdir()} == {"lock", "embedded.json", "metrics", "admin.password"}
+        assert {file.name for file in tmp_path.iterdir()} == {"lock", "metrics", "admin.password"}
 
 
 def test_with_api_keys_the_line_to_paste_takes_the_key_from_the_shell(tmp_path: Path) -> None:
@@ -47,9 +47,7 @@ def test_only_the_files_of_metrics_are_cleared(tmp_path: Path) -> None:
     metrics.mkdir()
     (metrics / "counter_1.db").touch()
     (metrics / "a-file-of-mine").touch()
-    with running(
-        tmp_path, *ALONE, OPENAI_BASE_URL="http://127.0.0.1:1/v1", PROMETHEUS_MULTIPROC_DIR=str(metrics)
-    ) as run:
+    with running(tmp_path, *ALONE, OPENAI_BASE_URL=NOWHERE, PROMETHEUS_MULTIPROC_DIR=str(metrics)) as run:
         run.ready()
         assert not (metrics / "counter_1.db").exists()
         assert (metrics / "a-file-of-mine").exists()

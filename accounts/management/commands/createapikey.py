@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
         with reachable_database(), transaction.atomic():
             key.client = _client(options["client"], options["tier"])
-            _check(key, {"name": "--name", "requests": "--requests"})
+            _check(key, {"name": "--name", "requests": "--requests"}, exclude={"client", "prefix", "digest"})
             secret = services.issue(key)
         about = f"Key {key.prefix}… of client {key.client}, tier {key.client.tier.slug}; it is not shown again:"
         self.stderr.write(about, self.style.SUCCESS)
@@ -67,16 +67,15 @@ def _client(name: str, slug: str | None) -> Client:
     if tier is None:
         raise CommandError(f"--tier: client {name!r} does not exist yet; name the tier to make it with.")
     client = Client(name=name, tier=tier)
-    _check(client, {"name": "--client"})
+    _check(client, {"name": "--client"}, exclude={"tier"})
     client.save()
     return client
 
 
-def _check(made: ApiKey | Client, options: dict[str, str]) -> None:
+def _check(made: ApiKey | Client, options: dict[str, str], *, exclude: set[str]) -> None:
     """Refuse what the model refuses, under the names of the options that fields come from."""
-    others = {field.name for field in made._meta.fields}.difference(options)
     try:
-        made.clean_fields(exclude=others)
+        made.clean_fields(exclude)
         made.clean()
     except ValidationError as error:
         faults = [f"{options[field]}: {' '.join(messages)}" for field, messages in error.message_dict.items()]

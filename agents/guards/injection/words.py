@@ -100,9 +100,44 @@ CLASSES: dict[str, str] = {
     "far": "far",
     "follow": "follow obey heed",
 }
-NEGATIONS = frozenset(["not", "never", "don't", "dont", "can't", "cannot", "won't", "shouldn't", "nicht", "no", "ne", "nunca"])
+NEGATIONS = frozenset(
+    ["not", "never", "don't", "dont", "can't", "cannot", "won't", "shouldn't", "nicht", "no", "ne", "nunca"]
+)
 TALK = frozenset(
-    ["attack", "attacks", "attacker", "attackers", "injection", "injections", "jailbreaking", "phrase", "phrases", "phrasing", "mean", "means", "meaning", "example", "examples", "detect", "detecting", "detection", "detector", "classifier", "prevent", "prevents", "defend", "against", "explain", "article", "research", "paper", "security", "study", "called", "such"]
+    [
+        "attack",
+        "attacks",
+        "attacker",
+        "attackers",
+        "injection",
+        "injections",
+        "jailbreaking",
+        "phrase",
+        "phrases",
+        "phrasing",
+        "mean",
+        "means",
+        "meaning",
+        "example",
+        "examples",
+        "detect",
+        "detecting",
+        "detection",
+        "detector",
+        "classifier",
+        "prevent",
+        "prevents",
+        "defend",
+        "against",
+        "explain",
+        "article",
+        "research",
+        "paper",
+        "security",
+        "study",
+        "called",
+        "such",
+    ]
 )
 """Where these stand, a quoted text is talked about rather than said."""
 
