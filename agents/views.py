@@ -39,15 +39,16 @@ class ExecuteView(KeyView):
 
     @documentation.execute
     async def post(self, request: Request) -> HttpResponseBase:
-        began, agent_type, outcome = time.perf_counter(), "unknown", "failed"
+        began, agent_type, outcome = time.perf_counter(), "unknown", "abandoned"
         try:
             order = self._order()
+            if order.request.agent_type in await offers():
+                agent_type = order.request.agent_type
             accepted = await services.execute(order, admit=self._admit)
-            agent_type = order.request.agent_type
             outcome = accepted.task.status if accepted.task else "running"
             return await self._answer(order, accepted)
         except Exception as error:
-            outcome = translated(error).code
+            outcome = _outcome(translated(error))
             raise
         finally:
             metrics.requests_total.labels(agent_type, outcome, self.request.caller.tier).inc()
@@ -147,6 +148,13 @@ class TypesView(KeyView):
         known = await offers()
         agents = [listing.agent_type(known[slug]) for slug in sorted(known) if not allowed or slug in allowed]
         return json_response(schemas.AgentTypes(agents=agents))
+
+
+def _outcome(error: PlatformError) -> str:
+    """The `status` label of a request that ended in an error; agent_refusals_total tells refusals apart."""
+    if "task" in error.members:
+        return "failed"
+    return "refused" if error.status < 500 else "error"
 
 
 def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:

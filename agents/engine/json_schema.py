@@ -22,6 +22,7 @@ MAX_SUBSCHEMAS = 500
 MAX_DEPTH = 32
 MAX_PATTERNS = 10
 MAX_PATTERN_CHARACTERS = 200
+AT_THE_TOP = {"$schema", "$id"}
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
@@ -33,8 +34,10 @@ class _TooMuchWork(Exception):
 def schema_fault(schema: Mapping[str, Any]) -> str | None:
     """Why this cannot be used as a JSON Schema (draft 2020-12), or None when it can."""
     try:
-        _check_parts(schema)
+        schema = _plain(schema)
+        parts = _parts(schema)
         Draft202012Validator.check_schema(schema)
+        _check_keywords(schema, parts)
     except SchemaError as error:
         return error.message
     return None
@@ -44,59 +47,63 @@ def value_fault(value: object, schema: Mapping[str, Any]) -> str | None:
     """Where and why a value does not satisfy a schema, or None when it does."""
     try:
         fault = best_match(_validator(schema).iter_errors(value))
-    except Unresolvable as error:
-        return f"The schema refers to {error.ref}, which it does not hold."
     except (_TooMuchWork, RecursionError):
         return "Checking this value against the schema takes too much work."
+    except Exception:  # noqa: BLE001 - a reference makes a schema of a part that the metaschema has not seen
+        return "The schema cannot be applied to this value."
     return f"{fault.json_path}: {fault.message[:500]}" if fault else None
 
 
-def _check_parts(schema: Mapping[str, Any]) -> None:
-    """Refuse what the metaschema lets pass and we do not serve. Raises SchemaError.
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without its own address and dialect, which would change what its references mean, and who checks them."""
+    return {name: value for name, value in schema.items() if name not in AT_THE_TOP}
 
-    Whatever stands under a keyword's name counts as that keyword: a reference can make a schema of any part.
-    """
-    inside = DRAFT202012.create_resource(schema)
-    resolver = Registry().resolver_with_root(inside)
-    patterns: set[str] = set()
+
+def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All objects in a schema, itself the first. Raises SchemaError when they are too many, or nested too deeply."""
+    parts: list[Mapping[str, Any]] = []
     waiting: list[tuple[Any, int]] = [(schema, 0)]
-    subschemas = 0
     while waiting:
         part, depth = waiting.pop()
         if depth > MAX_DEPTH:
             raise SchemaError(f"It is nested deeper than {MAX_DEPTH} levels")
-        if isinstance(part, list):
+        if isinstance(part, Mapping):
+            parts.append(part)
+            waiting.extend((item, depth + 1) for item in part.values())
+        elif isinstance(part, list):
             waiting.extend((item, depth + 1) for item in part)
-        if not isinstance(part, Mapping):
-            continue
-        subschemas += 1
-        if subschemas > MAX_SUBSCHEMAS:
-            raise SchemaError(f"It has more than {MAX_SUBSCHEMAS} parts")
-        waiting.extend((item, depth + 1) for item in part.values())
-        _check_references(part, resolver, is_root=part is schema)
-        if isinstance(pattern := part.get("pattern"), str):
-            patterns.add(pattern)
+    if len(parts) > MAX_SUBSCHEMAS:
+        raise SchemaError(f"It has more than {MAX_SUBSCHEMAS} parts")
+    return parts
+
+
+def _check_keywords(schema: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> None:
+    """Refuse what the metaschema lets pass and we do not serve. Raises SchemaError.
+
+    Whatever stands under a keyword's name counts as that keyword: a reference can make a schema of any part.
+    """
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    for part in parts:
+        if "patternProperties" in part:
+            raise SchemaError("patternProperties is not served; use properties or additionalProperties")
+        if misplaced := AT_THE_TOP & part.keys():
+            raise SchemaError(f"{misplaced.pop()} can stand at the top alone")
+        for keyword in ("$ref", "$dynamicRef"):
+            reference = part.get(keyword)
+            if isinstance(reference, str) and not _leads_inside(reference, resolver):
+                raise SchemaError(f"{reference!r} is not a place in this schema, such as '#/$defs/name'")
+    patterns = {part["pattern"] for part in parts if isinstance(part.get("pattern"), str)}
     if len(patterns) > MAX_PATTERNS:
         raise SchemaError(f"It has more than {MAX_PATTERNS} patterns")
     for pattern in patterns:
         _compiled(pattern)
 
 
-def _check_references(part: Mapping[str, Any], resolver: Any, *, is_root: bool) -> None:
-    if "patternProperties" in part:
-        raise SchemaError("patternProperties is not served; use properties or additionalProperties")
-    if "$schema" in part and not is_root:
-        raise SchemaError("$schema can stand at the top alone")
-    for keyword in ("$ref", "$dynamicRef"):
-        reference = part.get(keyword)
-        if not isinstance(reference, str):
-            continue
-        try:
-            if not reference.startswith("#"):
-                raise Unresolvable(reference)
-            resolver.lookup(reference)
-        except Unresolvable as error:
-            raise SchemaError(f"{reference!r} is not a place in this schema, such as '#/$defs/name'") from error
+def _leads_inside(reference: str, resolver: Any) -> bool:
+    try:
+        return reference.startswith("#") and isinstance(resolver.lookup(reference).contents, Mapping | bool)
+    except (Unresolvable, ValueError, LookupError, TypeError):
+        return False
 
 
 @lru_cache(maxsize=16)
@@ -117,7 +124,7 @@ def _matches(_validator: Any, pattern: str, instance: object, _schema: Any) -> I
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
-    """A validator for one check. `$schema` goes: it would bring back the stock validators for what refers to the root."""
+    """A validator for one check."""
     steps = iter(range(MAX_STEPS))
 
     def counted(keyword: Keyword) -> Keyword:
@@ -132,5 +139,4 @@ def _validator(schema: Mapping[str, Any]) -> Any:
     bounded = extend(  # type: ignore[no-untyped-call]  # its stub gives it no types
         Draft202012Validator, {name: counted(keyword) for name, keyword in keywords.items()}
     )
-    plain = {name: value for name, value in schema.items() if name != "$schema"}
-    return bounded(plain, registry=Registry())
+    return bounded(_plain(schema), registry=Registry())

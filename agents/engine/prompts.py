@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from agents.engine.events import ROOT
@@ -44,10 +45,8 @@ def messages(state: State, run: Run, purpose: str, fault: str = "") -> tuple[Mes
 def _own_turns(run: Run) -> tuple[Message, ...]:
     """The turns after planning or routing, whose answers are no part of the conversation; nor is one that was mended."""
     turns = run.turns[run.preliminary_turns :]
-    followed_by = [*(turn.role for turn in turns[1:]), ""]
-    return tuple(
-        turn for turn, after in zip(turns, followed_by, strict=True) if (turn.role, after) != ("assistant",) * 2
-    )
+    mended = {index for index, (turn, after) in enumerate(pairwise(turns)) if turn.role == after.role == "assistant"}
+    return tuple(turn for index, turn in enumerate(turns) if index not in mended)
 
 
 def _request(state: State, run: Run) -> Message:

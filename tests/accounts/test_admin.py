@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import keys
 from accounts.models import ApiKey, Client, Tier
 from tests.api import Persona
-from tests.fixtures import World
+from tests.fixtures import Logs, World
 
 KEYS = "/admin/accounts/apikey/"
 
@@ -36,7 +36,7 @@ def wonderland(database: World) -> Client:
 
 
 def test_a_new_keys_secret_is_shown_once_and_kept_nowhere(
-    operator: django.test.Client, wonderland: Client, caplog: pytest.LogCaptureFixture
+    operator: django.test.Client, wonderland: Client, logs: Logs
 ) -> None:
     answer = operator.post(f"{KEYS}add/", form(wonderland, scopes=["execute", "read"], requests="5"))
     assert answer.status_code == 200
@@ -50,7 +50,7 @@ def test_a_new_keys_secret_is_shown_once_and_kept_nowhere(
     kept = [*ApiKey.objects.all(), *LogEntry.objects.all(), *Client.objects.all()]
     assert random_part not in serializers.serialize("json", kept)
     assert not any(random_part in str(session.get_decoded()) for session in Session.objects.all())
-    assert random_part not in caplog.text
+    assert random_part not in logs.text
     assert random_part not in str(operator.cookies)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from accounts import keys
 from tests.api import Api, Persona
+from tests.fixtures import Logs
 
 Newcomer = Callable[..., Persona]
 
@@ -132,8 +133,8 @@ def test_calls_are_limited_too(newcomer: Newcomer) -> None:
     assert dora.execute("Say hello.").status_code == 200
 
 
-def test_the_log_names_the_client_and_never_the_key(alice: Persona, logs: object) -> None:
+def test_the_log_names_the_client_and_never_the_key(alice: Persona, logs: Logs) -> None:
     alice.get("/agent/types")
-    (line,) = logs.events("request")  # type: ignore[attr-defined]  # tests.fixtures.Logs
+    (line,) = logs.events("request")
     assert line["client_id"] == str(alice.client.pk)
-    assert alice.key not in logs.text  # type: ignore[attr-defined]  # tests.fixtures.Logs
+    assert alice.key not in logs.text

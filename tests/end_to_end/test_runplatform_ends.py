@@ -28,18 +28,36 @@ def test_after_kill_9_no_process_is_left_and_it_starts_again(tmp_path: Path) -> 
         assert announcement["admin_password"] == password
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_stops_everything_in_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_everything_in_order(tmp_path: Path) -> None:
     with running(tmp_path, "--workers", "1") as run:
         run.ready()
         family = offspring(run.process.pid)
-        run.process.send_signal(number)
+        run.process.send_signal(signal.SIGTERM)
         assert run.ended() == 0, run.complaint()
         assert none_left(family)
         assert run.complaint() == ""
         assert not run.events("platform_child_killed")
         assert json.loads(run.lines[-1])["event"] == "platform_stopped"
     assert not (tmp_path / "embedded.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_stop_it_too(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path, *ALONE, OPENAI_BASE_URL=NOWHERE) as run:
+        run.ready()
+        family = offspring(run.process.pid)
+        run.process.send_signal(number)
+        assert run.ended() == 0, run.complaint()
+        assert none_left(family)
+
+
+def test_a_signal_during_the_start_stops_it_too(tmp_path: Path) -> None:
+    with running(tmp_path, OPENAI_BASE_URL=NOWHERE) as run:
+        eventually(lambda: run.events("platform_step_started", step="database contents"), within=60)
+        family = offspring(run.process.pid)
+        run.process.send_signal(signal.SIGTERM)
+        assert run.ended() == 0, run.complaint()
+        assert none_left(family)
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
