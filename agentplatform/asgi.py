@@ -11,10 +11,12 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402  # Django must be set up first
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.embedded.lifeline import die_with_parent  # noqa: E402
+from agentplatform.health import expected_migrations  # noqa: E402
 
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
 
@@ -45,4 +47,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await handler(scope, receive, send)
 
 
+# Now rather than within the first request.
+get_resolver().url_patterns  # noqa: B018  # reading it imports every view
+expected_migrations()
 die_with_parent()

@@ -113,8 +113,11 @@ class IndexView(PageView):
 
     async def get(self, request: Request) -> HttpResponse:
         if isinstance(request.accepted_renderer, JSONRenderer):
-            return json_response({"name": "Agentplatform", "version": __version__, "links": LINKS})
-        return await super().get(request)
+            response = json_response({"name": "Agentplatform", "version": __version__, "links": LINKS})
+        else:
+            response = await super().get(request)
+        response["Vary"] = "Accept"
+        return response
 
     def context(self, request: Request) -> dict[str, Any]:
         return super().context(request) | {"base_url": request.build_absolute_uri("/").rstrip("/")}

@@ -31,7 +31,7 @@ class Plan:
     needs_redis: bool
     needs_model: bool
     has_demo_key: bool
-    announces_admin: bool
+    makes_admin_password: bool
     """Whether the `admin` user's password is ours to make and to print."""
 
     @property

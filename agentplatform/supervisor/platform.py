@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentplatform.embedded import addresses, model, postgres, valkey
@@ -36,7 +35,6 @@ class Platform:
         self._tick = tick
         self._stores: list[Child] = []
         self._services: list[Child] = []
-        self._addresses = addresses.Addresses()
         self._began = time.monotonic()
 
     async def run(self) -> None:
@@ -61,10 +59,10 @@ class Platform:
     async def _live(self) -> None:
         self._forget_old_metrics()
         admin_password = self._admin_password()
-        await _together(self._start_database_side(admin_password), self._start_model())
+        database, cache, language_model = await self._prepared()
         await _together(
-            self._start_service("web server", programs.web, self._plan.has_web),
-            self._start_service("worker", programs.worker, self._plan.has_worker),
+            self._start_store("language model", language_model),
+            self._start_what_needs_stores(database, cache, admin_password),
         )
         status = await self._until_healthy()
         # Last, because the others' start, which somebody waits for, goes faster without it.
@@ -72,27 +70,39 @@ class Platform:
         self._output.ready(self._announcement(status, admin_password))
         await asyncio.Event().wait()
 
-    async def _start_database_side(self, admin_password: str | None) -> None:
+    async def _prepared(self) -> list[Store | None]:
+        """Make the files of the stores this run needs and record their addresses: each child reads them when it starts."""
         plan = self._plan
-        starts = []
-        if plan.needs_database:
-            starts.append(self._start_store("PostgreSQL", "database_url", lambda: postgres.prepare(plan.data_dir)))
-        if plan.needs_redis:
-            starts.append(self._start_store("Valkey", "redis_url", lambda: valkey.prepare(plan.data_dir)))
-        await _together(*starts)
+        with self._output.step("data folder"):
+            stores = await _together(
+                _prepare(lambda: postgres.prepare(plan.data_dir), plan.needs_database),
+                _prepare(lambda: valkey.prepare(plan.data_dir), plan.needs_redis),
+                _prepare(model.prepare, plan.needs_model),
+            )
+        database, cache, language_model = (store.url if store else None for store in stores)
+        found = addresses.Addresses(database_url=database, redis_url=cache, model_url=language_model)
+        addresses.write(plan.data_dir, found)
+        return stores
+
+    async def _start_what_needs_stores(
+        self, database: Store | None, cache: Store | None, admin_password: str | None
+    ) -> None:
+        await _together(self._start_store("PostgreSQL", database), self._start_store("Valkey", cache))
+        # The web server reads no table before it is asked to, so it may load while the tables are made.
+        await _together(
+            self._start_service("web server", programs.web, self._plan.has_web),
+            self._start_what_needs_tables(admin_password),
+        )
+
+    async def _start_what_needs_tables(self, admin_password: str | None) -> None:
         with self._output.step("database contents"):
-            await self._child(self._stores, programs.bootstrap(plan, admin_password)).run_once()
+            await self._child(self._services, programs.bootstrap(self._plan, admin_password)).run_once()
+        await self._start_service("worker", programs.worker, self._plan.has_worker)
 
-    async def _start_model(self) -> None:
-        if self._plan.needs_model:
-            await self._start_store("language model", "model_url", model.prepare)
-
-    async def _start_store(self, name: str, address: str, prepare: Callable[[], Store]) -> None:
-        with self._output.step(name):
-            store = await asyncio.to_thread(prepare)
-            await self._child(self._stores, store.program).start(START_SECONDS)
-        self._addresses = replace(self._addresses, **{address: store.url})
-        addresses.write(self._plan.data_dir, self._addresses)
+    async def _start_store(self, name: str, store: Store | None) -> None:
+        if store is not None:
+            with self._output.step(name):
+                await self._child(self._stores, store.program).start(START_SECONDS)
 
     async def _start_service(self, name: str, make: Callable[[Plan], Program], is_wanted: bool) -> None:
         if is_wanted:
@@ -131,9 +141,8 @@ class Platform:
         )
 
     def _admin_password(self) -> str | None:
-        if not self._plan.announces_admin:
-            return None
-        return os.environ.get("ADMIN_PASSWORD") or password(self._plan.data_dir, "admin")
+        """The password that we make for the first operator; none when a person set ADMIN_PASSWORD, or in production."""
+        return password(self._plan.data_dir, "admin") if self._plan.makes_admin_password else None
 
     def _forget_old_metrics(self) -> None:
         """Counters of processes that ended long ago would be counted again. Nothing but prometheus_client's files goes."""
@@ -171,6 +180,10 @@ class Platform:
         while True:
             self._tick()
             await asyncio.sleep(TICK_SECONDS)
+
+
+async def _prepare(prepare: Callable[[], Store], is_needed: bool) -> Store | None:
+    return await asyncio.to_thread(prepare) if is_needed else None
 
 
 async def _together(*jobs: Coroutine[Any, Any, T]) -> list[T]:

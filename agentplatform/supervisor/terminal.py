@@ -66,7 +66,7 @@ class Terminal:
         if announcement.api_key:
             rows.append(("API key", announcement.api_key))
         if announcement.admin_password:
-            rows.append(("admin", f"user admin, password {announcement.admin_password}"))
+            rows.append(("admin", f"user admin, password {announcement.admin_password} unless you changed it"))
         lines = [f"  {self._paint(f'{name:<9}', DIM)} {text}" for name, text in rows]
         title = self._paint(f"  Ready in {announcement.seconds:.1f} s: {announcement.status}", BOLD)
         tried = ["", "  Try it:", "", announcement.curl] if announcement.curl else []

@@ -184,7 +184,7 @@ def test_the_address_is_one_that_this_machine_reaches(host: str, url: str) -> No
         needs_redis=True,
         needs_model=True,
         has_demo_key=True,
-        announces_admin=True,
+        makes_admin_password=True,
     )
     assert plan.base_url == url
 

@@ -1,6 +1,7 @@
 """Tasks in the background: a 202, then a worker; and what the sweeper mends."""
 
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -126,7 +127,7 @@ def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedM
     calls = (e.ToolCall(id="c1", name="calculator", arguments='{"expression": "2+2"}'),)
     answered = e.ModelAnswered(
         run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=e.Usage(5, 5),
-        cost_usd=e.Decimal("0.5") / 1000,
+        cost_usd=Decimal("0.0005"),
     )  # fmt: skip
     journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])
     abandon(task_id)

@@ -73,7 +73,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         needs_redis=not environment.text("REDIS_URL"),
         needs_model=settings.MODEL_IS_EMBEDDED,
         has_demo_key=needs_database and not settings.API_KEYS,
-        announces_admin=not settings.IN_PRODUCTION,
+        makes_admin_password=not (settings.ADMIN_PASSWORD or settings.IN_PRODUCTION),
     )
 
 

@@ -4,6 +4,15 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 // ReDoc takes its colours once, when it starts.
 dark.addEventListener("change", () => location.reload());
 
+// ReDoc's footer wants a logo from an outside host. To ReDoc it is as if that did not answer.
+HTMLImageElement.prototype.setAttribute = function (name, value) {
+  if (name === "src" && /^https?:/.test(value)) {
+    queueMicrotask(() => this.dispatchEvent(new Event("error")));
+  } else {
+    Element.prototype.setAttribute.call(this, name, value);
+  }
+};
+
 const fontFamily = "system-ui, sans-serif";
 const monospace = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
 const typography = {
