@@ -242,6 +242,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Agentplatform",
     "SITE_SUBHEADER": "Operators' console",
     "SITE_SYMBOL": "hub",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("agentplatform/icon.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("agentplatform/console.css")],

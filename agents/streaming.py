@@ -7,7 +7,7 @@ followed tasks of the process takes its place, and text arrives when its step is
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from agentplatform import redis as platform_redis
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
+from agentplatform.logs import log
 from agents.engine import events as e
 from agents.models import Task
 
@@ -81,7 +82,7 @@ class Hub:
 
     @contextmanager
     def follow(self, task_id: UUID) -> Iterator[Inbox]:
-        """An inbox of what happens to the task from now on. What does not fit is dropped: the reader sees the gap."""
+        """An inbox of what happens to the task from now on. Where it is full, the oldest goes: the reader sees the gap."""
         inbox: Inbox = asyncio.Queue(INBOX_SIZE)
         self._inboxes.setdefault(task_id, set()).add(inbox)
         self._start()
@@ -97,13 +98,14 @@ class Hub:
 
     def _deliver(self, task_id: UUID, message: Message) -> None:
         for inbox in self._inboxes.get(task_id, ()):
-            with contextlib.suppress(asyncio.QueueFull):
-                inbox.put_nowait(message)
+            if inbox.full():
+                inbox.get_nowait()  # the oldest goes: the reader sees the gap before what follows
+            inbox.put_nowait(message)
 
     def _start(self) -> None:
         if not self._workers:
             for work in (self._publish, self._listen, self._poll):
-                self._workers.append(asyncio.create_task(work()))
+                self._workers.append(asyncio.create_task(_forever(work)))
 
     async def _publish(self) -> None:
         """Carry our runners' messages to Redis, as many as wait in one round trip."""
@@ -179,6 +181,16 @@ class Hub:
                     if self._seen.get(task_id) != last_seq:
                         self._seen[task_id] = last_seq
                         self._deliver(task_id, Appended(last_seq))
+
+
+async def _forever(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin again after a fault nobody foresaw: without these loops, followers elsewhere would hear nothing."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001  # whatever it is, the next second may be better
+            log(__name__).exception("hub_failed")
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def partial_key(task_id: UUID, call_seq: int) -> str:

@@ -12,13 +12,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 
-from accounts.models import ApiKey, Client
 from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    # A folder's conftest.py, which may want this file, is read before Django is set up.
+    from accounts.models import ApiKey, Client
 
 FINAL = ("completed", "failed", "cancelled")
 
@@ -132,9 +135,11 @@ class Persona(Api):
         self._key_id = key_id
 
     @property
-    def api_key(self) -> ApiKey:
+    def api_key(self) -> "ApiKey":
+        from accounts.models import ApiKey
+
         return ApiKey.objects.select_related("client__tier").get(pk=self._key_id)
 
     @property
-    def client(self) -> Client:
+    def client(self) -> "Client":
         return self.api_key.client

@@ -43,7 +43,7 @@ def page(browser: Browser, api: Api) -> Iterator[Page]:
 
     def note_message(message: ConsoleMessage) -> None:
         if message.type == "error":
-            troubles.append(f"console: {message.text}")
+            troubles.append(f"console: {message.text} {message.location['url']}")
 
     def note_request(request: Request) -> None:
         if urlsplit(request.url).scheme in ("http", "https") and not request.url.startswith(url):

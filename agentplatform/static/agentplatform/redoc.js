@@ -4,13 +4,17 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 // ReDoc takes its colours once, when it starts.
 dark.addEventListener("change", () => location.reload());
 
-// ReDoc's footer wants a logo from an outside host. To ReDoc it is as if that did not answer.
-HTMLImageElement.prototype.setAttribute = function (name, value) {
-  if (name === "src" && /^https?:/.test(value)) {
-    queueMicrotask(() => this.dispatchEvent(new Event("error")));
-  } else {
-    Element.prototype.setAttribute.call(this, name, value);
-  }
+// ReDoc's footer wants a logo from an outside host. Nobody is asked; to ReDoc it is as if the host did not answer.
+const { prototype } = HTMLImageElement;
+const src = Object.getOwnPropertyDescriptor(prototype, "src");
+const take = (image, address, set) =>
+  /^https?:/.test(address) ? queueMicrotask(() => image.dispatchEvent(new Event("error"))) : set();
+Object.defineProperty(prototype, "src", {
+  ...src,
+  set(address) { take(this, address, () => src.set.call(this, address)); },
+});
+prototype.setAttribute = function (name, value) {
+  take(this, name === "src" ? value : "", () => Element.prototype.setAttribute.call(this, name, value));
 };
 
 const fontFamily = "system-ui, sans-serif";

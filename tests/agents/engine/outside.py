@@ -115,8 +115,9 @@ class Story:
             wanted = {effect.key: effect for effect in effects if not isinstance(effect, Record)}
             assert len(wanted) == len(effects), "two effects cannot be told apart"
             assert wanted, "nothing is under way, and nothing is left to do"
-            for key in wanted.keys() - under_way.keys():
-                self._announce(wanted[key])
+            for key, effect in wanted.items():
+                if key not in under_way:
+                    self._announce(effect)
             under_way = wanted
             if before:
                 before(self, list(under_way.values()))
@@ -164,7 +165,9 @@ def scripted(*replies: Reply | Callable[[CallModel], Reply], tool: Callable[[Cal
     return respond
 
 
-def story(opening: e.TaskAccepted, members: dict[str, AgentSpec], *replies: Reply | Callable[[CallModel], Reply]) -> Story:
+def story(
+    opening: e.TaskAccepted, members: dict[str, AgentSpec], *replies: Reply | Callable[[CallModel], Reply]
+) -> Story:
     """A task from its beginning to its end, with a model that gives these replies in turn."""
     return Story(members, [opening]).run(scripted(*replies))
 

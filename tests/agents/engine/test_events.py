@@ -1,0 +1,65 @@
+"""Events on their way to the store and back."""
+
+from decimal import Decimal
+
+import pytest
+
+from agents.engine import events as e
+from agents.engine.types import Usage
+from tests.agents.engine.outside import accepted, agent, call, team, through_json
+
+TEAM = team(agent("general"))
+EVENTS = (
+    accepted("general", TEAM, context={"a": [1, {"b": None}]}, output_schema={"type": "object"}),
+    e.AttemptStarted(attempt=1),
+    e.AttemptLost(attempt=1),
+    e.ModelCalled(run="0", step=1, purpose="answer", model="m"),
+    e.ModelAnswered(
+        run="0",
+        step=1,
+        purpose="answer",
+        model="m",
+        text="ü",
+        tool_calls=(call(),),
+        usage=Usage(1, 2),
+        cost_usd=Decimal("0.1"),
+    ),
+    e.ModelFailed(run="0", step=1, purpose="answer", message="Away.", is_retryable=True),
+    e.ToolCalled(run="0", step=1, call=call()),
+    e.ToolReturned(run="0", step=1, call_id="c1", tool="calculator", output="42"),
+    e.DelegateStarted(run="0", child="0.1", agent="general", task="What?"),
+    e.DelegateFinished(run="0", child="0.1", agent="general", output="That."),
+    e.HandedOver(run="0", agent="general"),
+    e.CancelRequested(by="client"),
+    e.TaskEnded(status="completed", exit_reason="completed", result={"list": [1, 2.5, None, "x"]}),
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_it_comes_back_as_it_was(event: e.Event) -> None:
+    assert through_json([event]) == [event]
+
+
+def test_there_is_an_example_of_each() -> None:
+    assert {type(event).__name__ for event in EVENTS} == set(e.TYPES)
+
+
+def test_money_is_kept_as_text() -> None:
+    assert e.to_json(EVENTS[4])["cost_usd"] == "0.1"
+    assert e.to_json(EVENTS[0])["limits"]["max_cost_usd"] == "10"
+
+
+def test_fields_of_a_newer_version_are_left_out() -> None:
+    assert e.from_json("AttemptStarted", {"attempt": 3, "host": "later"}) == e.AttemptStarted(attempt=3)
+
+
+def test_an_unknown_event_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        e.from_json("Imagined", {})
+
+
+def test_a_journal_begins_with_acceptance() -> None:
+    from agents.engine.state import fold
+
+    with pytest.raises(TypeError, match="begins with TaskAccepted"):
+        fold([e.AttemptStarted(attempt=1)], TEAM)

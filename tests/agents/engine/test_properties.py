@@ -1,0 +1,211 @@
+"""Whatever models, tools and people do, at whatever moment: the promises of the engine."""
+
+import json
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.engine import events as e
+from agents.engine.budget import worst_case
+from agents.engine.decide import MAX_CALL_FAILURES, decide
+from agents.engine.effects import CallModel, CallTool, Outside
+from agents.engine.state import evolve, fold
+from agents.engine.types import AgentSpec, ToolCall, Usage
+from tests.agents.engine.outside import (
+    MANY_EVENTS,
+    Reply,
+    Story,
+    accepted,
+    agent,
+    answered,
+    failed,
+    returned,
+    team,
+    through_json,
+)
+
+SLUGS = ("general", "analyst", "research", "auto")
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+TEXTS = (
+    "Yes.", "", "general", "analyst", "research or auto", "auto", '{"n": 1}', '{"n": "one"}', "```json\n{\"n\": 2}\n```", "[1",
+    json.dumps(["What is a hen?", "What is an egg?"]), json.dumps({"questions": ["Where does it lie?"] * 3}),
+    "1. What is a hen?\n2. What is an egg?\n3. Which was first?\n4. Who asks?\n5. Why?", "null", "NaN",
+)  # fmt: skip
+ARGUMENTS = ('{"expression": "1+1"}', "{", "", "[]", "null", '{"expression": {"deep": [1]}}')
+
+promises = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+
+slugs = st.lists(st.sampled_from(SLUGS), max_size=3, unique=True).map(tuple)
+
+
+@st.composite
+def teams(draw: st.DrawFn) -> dict[str, AgentSpec]:
+    """Agents of every strategy, with delegates that may be none, themselves, or each other."""
+    return team(
+        *(
+            agent(
+                slug,
+                strategy=draw(st.sampled_from(("answer", "plan", "route"))),
+                tools=draw(st.sampled_from(((), ("calculator",)))),
+                delegates=draw(slugs),
+            )
+            for slug in SLUGS
+        )
+    )
+
+
+@st.composite
+def openings(draw: st.DrawFn) -> tuple[e.TaskAccepted, dict[str, AgentSpec]]:
+    members = draw(teams())
+    opening = accepted(
+        draw(st.sampled_from(SLUGS)),
+        members,
+        context=draw(st.sampled_from(({}, {"a": ["ü", 1, None, 0.5]}))),
+        output_schema=draw(st.sampled_from((None, SCHEMA))),
+        max_steps=draw(st.integers(1, 12)),
+        max_cost_usd=draw(st.decimals(Decimal("0.0005"), Decimal("0.05"), places=4)),
+    )
+    return opening, members
+
+
+class Chance:
+    """Models and tools that do anything that they can, never beyond what a call may cost at worst."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def __call__(self, effect: Outside) -> e.Event:
+        if isinstance(effect, CallTool):
+            return returned(effect, self.random.choice(("42", "", "x" * 300)), is_error=self.random.random() < 0.4)
+        return answered(effect, self._reply(effect), self._usage(effect))
+
+    def choose(self, count: int) -> int:
+        return self.random.randrange(count)
+
+    def _reply(self, effect: CallModel) -> Reply:
+        chance = self.random.random()
+        if chance < 0.15:
+            return failed(effect, is_retryable=self.random.random() < 0.8)
+        if chance < 0.45:
+            return [self._tool_call() for _ in range(self.random.randint(1, 3))]
+        return self.random.choice(TEXTS)
+
+    def _tool_call(self) -> ToolCall:
+        pick = self.random.choice
+        return ToolCall(pick(("call", "c1", "")), pick(("calculator", "no_such_tool")), pick(ARGUMENTS))
+
+    def _usage(self, effect: CallModel) -> Usage:
+        most_input = (worst_case(effect) * 1_000_000 - effect.max_output_tokens * 10) // 1
+        return Usage(self.random.randint(0, int(most_input)), self.random.randint(0, effect.max_output_tokens))
+
+
+def told(opening: e.TaskAccepted, members: dict[str, AgentSpec], random: Random, **options: Any) -> Story:
+    chance = Chance(random)
+    return Story(members, [opening]).run(chance, choose=chance.choose, **options)
+
+
+tasks = openings()
+chances = st.randoms(use_true_random=False)
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_every_task_ends_within_its_caps(task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random) -> None:
+    limits = task[0].limits
+
+    def check(story: Story, under_way: object) -> None:
+        calls = [effect for effect in list(under_way) if isinstance(effect, CallModel)]  # type: ignore[call-overload]  # a sequence
+        worst = story.state.cost_usd + sum(map(worst_case, calls), Decimal(0))
+        assert story.state.model_calls + len(calls) <= limits.max_steps
+        assert worst <= limits.max_cost_usd
+
+    story = told(*task, random, before=check)
+    assert story.state.model_calls <= limits.max_steps
+    assert len(story.model_calls) <= limits.max_steps * MAX_CALL_FAILURES
+    assert story.state.cost_usd <= limits.max_cost_usd
+    assert (story.ended.status == "completed") == (story.ended.exit_reason == "completed")
+    assert story.ended.status == "completed" or story.ended.message
+
+
+@promises
+@given(task=tasks, random=chances, moment=st.integers(0, 60))
+def test_a_cancelled_task_is_cancelled_at_once(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random, moment: int
+) -> None:
+    def cancel(story: Story, _: object) -> None:
+        if len(story.journal) >= moment:
+            story.append(e.CancelRequested(by="client"))
+
+    story = told(*task, random, before=cancel)
+    if story.state.is_cancel_requested:
+        assert story.ended.exit_reason == "cancelled"
+        assert isinstance(story.journal[-2], e.CancelRequested)
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_past_its_deadline_a_task_ends_wherever_it_is(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random
+) -> None:
+    story = told(*task, random)
+    state = fold(story.journal[:1], story.members)
+    for event in story.journal[1:]:
+        [late] = decide(state, is_past_deadline=True)
+        assert late.event.exit_reason == "timed_out"  # type: ignore[union-attr]  # nothing else is decided then
+        state = evolve(state, event)
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_the_end_absorbs_whatever_comes_after(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random
+) -> None:
+    story = told(*task, random)
+    for event in story.journal[1:]:
+        assert evolve(story.state, event) == story.state
+    assert decide(story.state) == decide(story.state, is_past_deadline=True) == []
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_the_journal_alone_gives_the_state_and_the_state_the_next_step(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random
+) -> None:
+    story = told(*task, random)
+    stored = through_json(story.journal)
+    assert stored == story.journal
+    for length in range(1, len(stored) + 1):
+        state = fold(stored[:length], story.members)
+        assert state == fold(story.journal[:length], story.members)
+        assert decide(state) == decide(state)
+    assert fold(stored, story.members) == story.state
+
+
+@promises
+@given(task=tasks, random=chances, cut=st.integers(0, MANY_EVENTS))
+def test_after_a_crash_no_recorded_call_is_made_again(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random, cut: int
+) -> None:
+    story = told(*task, random)
+    kept = story.journal[: 1 + cut % len(story.journal)]
+    done = {named(event) for event in kept if isinstance(event, e.ModelAnswered | e.ToolReturned)}
+    chance = Chance(random)
+    resumed = Story(story.members, through_json(kept))
+    resumed.append(e.AttemptStarted(attempt=2))
+    resumed.run(chance, choose=chance.choose)
+    again = {
+        named(event) for event in resumed.journal[len(kept) :] if isinstance(event, e.ModelAnswered | e.ToolReturned)
+    }
+    assert resumed.journal[: len(kept)] == kept
+    # An answer mended in its step is another call of that step; every other answer has a step of its own.
+    assert not {name for name in done & again if name[0] != "repair"}
+    assert resumed.state.model_calls <= story.state.limits.max_steps
+
+
+def named(event: e.ModelAnswered | e.ToolReturned) -> tuple[str, str, int, str]:
+    if isinstance(event, e.ModelAnswered):
+        return (event.purpose, event.run, event.step, "")
+    return ("tool", event.run, event.step, event.call_id)
