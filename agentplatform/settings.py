@@ -197,6 +197,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "agentplatform.schema.AutoSchema",
     "EXCEPTION_HANDLER": "agentplatform.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Agentplatform",
@@ -228,9 +229,6 @@ HEALTH_CHECKS = {
 TASKS_BY_STATUS = "agents.metrics.tasks_by_status"  # for /metrics, as checks are for /health
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
-SILENCED_SYSTEM_CHECKS = [
-    "django_ratelimit.W001"
-]  # the cache is django-redis, counted atomically, behind django-prometheus
 
 
 def _link(title: str, icon: str, model: str) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class ExecuteView(KeyView):
             if order.request.agent_type in await offers():
                 agent_type = order.request.agent_type
             accepted = await services.execute(order, admit=self._admit)
+            if accepted.is_replayed:
+                await self.take("calls")
             outcome = accepted.task.status if accepted.task else "running"
             return await self._answer(order, accepted)
         except Exception as error:

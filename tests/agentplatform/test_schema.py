@@ -33,7 +33,9 @@ def document() -> Json:
 
 @pytest.fixture(scope="module")
 def operations(document: Json) -> dict[str, Json]:
-    return {operation["operationId"]: operation for methods in document["paths"].values() for operation in methods.values()}
+    return {
+        operation["operationId"]: operation for methods in document["paths"].values() for operation in methods.values()
+    }
 
 
 def media(document: Json) -> Iterator[tuple[str, Json]]:
@@ -99,7 +101,9 @@ def test_the_examples_are_what_their_schemas_say(document: Json) -> None:
     for place, content in media(document):
         validator = Draft202012Validator({**content["schema"], "components": components})
         for shown in content.get("examples", {}).values():
-            value = components["examples"][shown["$ref"].rsplit("/")[-1]]["value"] if "$ref" in shown else shown["value"]
+            value = (
+                components["examples"][shown["$ref"].rsplit("/")[-1]]["value"] if "$ref" in shown else shown["value"]
+            )
             assert [error.message for error in validator.iter_errors(value)] == [], place
 
 
@@ -211,7 +215,11 @@ def test_a_query_parameter_is_left_out_rather_than_null(tea: Json) -> None:
 def test_an_operation_is_named_by_its_view_and_summed_up_by_its_docstring(tea: Json) -> None:
     post, get = tea["paths"]["/tea"]["post"], tea["paths"]["/tea"]["get"]
 
-    assert (post["operationId"], post["summary"], post["description"]) == ("tea", "Bring tea", "Bring tea. It is served hot.")
+    assert (post["operationId"], post["summary"], post["description"]) == (
+        "tea",
+        "Bring tea",
+        "Bring tea. It is served hot.",
+    )
     assert (get["operationId"], get["summary"], get["description"]) == ("get_tea", "Bills", "Bills; the latest first.")
 
 

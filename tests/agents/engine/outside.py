@@ -18,6 +18,7 @@ from agents.engine.types import AgentSpec, Price, RunLimits, TaskInput, ToolCall
 
 MANY_EVENTS = 2000
 PRICE = Price(Decimal(1), Decimal(10))
+FEW_TOKENS = Usage(10, 5)
 
 Reply = str | e.ModelFailed | Sequence[ToolCall]
 Respond = Callable[[Outside], e.Event]
@@ -52,18 +53,18 @@ def accepted(
     )
 
 
-def answered(call: CallModel, reply: Reply, usage: Usage = Usage(10, 5)) -> e.Event:
+def answered(call: CallModel, reply: Reply, usage: Usage = FEW_TOKENS) -> e.Event:
     """What a model's reply is in the journal: text, tool calls, or the failure itself."""
     if isinstance(reply, e.ModelFailed):
         return reply
-    is_text = isinstance(reply, str)
+    text, tool_calls = (reply, ()) if isinstance(reply, str) else ("", tuple(reply))
     return e.ModelAnswered(
         run=call.run,
         step=call.step,
         purpose=call.purpose,
         model="model-1-2026",
-        text=reply if is_text else "",
-        tool_calls=() if is_text else tuple(reply),
+        text=text,
+        tool_calls=tool_calls,
         usage=usage,
         cost_usd=cost(call.agent.price, usage),
     )

@@ -1,6 +1,7 @@
 """Whatever models, tools and people do, at whatever moment: the promises of the engine."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -29,11 +30,23 @@ from tests.agents.engine.outside import (
 
 SLUGS = ("general", "analyst", "research", "auto")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+PLANS = (
+    json.dumps(["What is a hen?", "What is an egg?"]),
+    json.dumps({"questions": ["Where does it lie?"] * 3}),
+    "1. What is a hen?\n2. What is an egg?\n3. Which was first?\n4. Who asks?\n5. Why?",
+)
 TEXTS = (
-    "Yes.", "", "general", "analyst", "research or auto", "auto", '{"n": 1}', '{"n": "one"}', "```json\n{\"n\": 2}\n```", "[1",
-    json.dumps(["What is a hen?", "What is an egg?"]), json.dumps({"questions": ["Where does it lie?"] * 3}),
-    "1. What is a hen?\n2. What is an egg?\n3. Which was first?\n4. Who asks?\n5. Why?", "null", "NaN",
-)  # fmt: skip
+    *PLANS,
+    "Yes.",
+    "",
+    "auto or analyst",
+    '{"n": 1}',
+    '{"n": "one"}',
+    '```json\n{"n": 2}\n```',
+    "[1",
+    "null",
+    "NaN",
+)
 ARGUMENTS = ('{"expression": "1+1"}', "{", "", "[]", "null", '{"expression": {"deep": [1]}}')
 
 promises = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -66,7 +79,7 @@ def openings(draw: st.DrawFn) -> tuple[e.TaskAccepted, dict[str, AgentSpec]]:
         context=draw(st.sampled_from(({}, {"a": ["ü", 1, None, 0.5]}))),
         output_schema=draw(st.sampled_from((None, SCHEMA))),
         max_steps=draw(st.integers(1, 12)),
-        max_cost_usd=draw(st.decimals(Decimal("0.0005"), Decimal("0.05"), places=4)),
+        max_cost_usd=draw(st.just(Decimal(10)) | st.decimals(Decimal("0.002"), Decimal("0.02"), places=4)),
     )
     return opening, members
 
@@ -87,11 +100,13 @@ class Chance:
 
     def _reply(self, effect: CallModel) -> Reply:
         chance = self.random.random()
-        if chance < 0.15:
-            return failed(effect, is_retryable=self.random.random() < 0.8)
-        if chance < 0.45:
+        if chance < 0.1:
+            return failed(effect, is_retryable=self.random.random() < 0.9)
+        if chance < 0.35:
             return [self._tool_call() for _ in range(self.random.randint(1, 3))]
-        return self.random.choice(TEXTS)
+        return self.random.choice(
+            {"plan": PLANS, "route": SLUGS}.get(effect.purpose, TEXTS) if chance < 0.85 else TEXTS
+        )
 
     def _tool_call(self) -> ToolCall:
         pick = self.random.choice
@@ -99,7 +114,8 @@ class Chance:
 
     def _usage(self, effect: CallModel) -> Usage:
         most_input = (worst_case(effect) * 1_000_000 - effect.max_output_tokens * 10) // 1
-        return Usage(self.random.randint(0, int(most_input)), self.random.randint(0, effect.max_output_tokens))
+        most = (int(most_input), effect.max_output_tokens)
+        return Usage(*most) if self.random.random() < 0.3 else Usage(*map(self.random.randint, (0, 0), most))
 
 
 def told(opening: e.TaskAccepted, members: dict[str, AgentSpec], random: Random, **options: Any) -> Story:
@@ -108,7 +124,8 @@ def told(opening: e.TaskAccepted, members: dict[str, AgentSpec], random: Random,
 
 
 tasks = openings()
-chances = st.randoms(use_true_random=False)
+# Seeds, not hypothesis's own random numbers: those prefer the smallest, and no task would come far.
+chances = st.integers(0, 2**32).map(Random)
 
 
 @promises
@@ -116,8 +133,8 @@ chances = st.randoms(use_true_random=False)
 def test_every_task_ends_within_its_caps(task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random) -> None:
     limits = task[0].limits
 
-    def check(story: Story, under_way: object) -> None:
-        calls = [effect for effect in list(under_way) if isinstance(effect, CallModel)]  # type: ignore[call-overload]  # a sequence
+    def check(story: Story, under_way: Sequence[Outside]) -> None:
+        calls = [effect for effect in under_way if isinstance(effect, CallModel)]
         worst = story.state.cost_usd + sum(map(worst_case, calls), Decimal(0))
         assert story.state.model_calls + len(calls) <= limits.max_steps
         assert worst <= limits.max_cost_usd
