@@ -24,8 +24,20 @@ def load_dotenv(path: Path) -> None:
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable without surrounding white space; empty counts as unset."""
-    return os.environ.get(name, "").strip() or default
+    """The variable without surrounding white space, or else the content of the file that NAME_FILE names.
+
+    The file is for secrets that a container is given as one. Empty counts as unset, for both.
+    """
+    return os.environ.get(name, "").strip() or _file_content(f"{name}_FILE") or default
+
+
+def _file_content(name: str) -> str:
+    path = os.environ.get(name, "").strip()
+    try:
+        return Path(path).read_text().strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is not text"
+        refuse(name, f"{path} cannot be read: {problem}. It takes a text file that the user {os.getuid()} may read.")
 
 
 def choice(name: str, default: str, allowed: Iterable[str]) -> str:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,6 +27,7 @@ from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
 from agentplatform import metrics
+from agentplatform.encoding import encoded
 from agentplatform.logs import log
 
 CONTENT_TYPE = "application/problem+json"
@@ -199,7 +199,7 @@ def problem_response(exception: BaseException, request: HttpRequest) -> HttpResp
         log(__name__).error("internal_error", exc_info=exception)
     elif error.status < 500:
         metrics.refusals_total.labels(error.code).inc()
-    body = orjson.dumps(problem(error, getattr(request, "request_id", "")), default=str)
+    body = encoded(problem(error, getattr(request, "request_id", "")), default=str)
     response = HttpResponse(body, status=error.status, content_type=CONTENT_TYPE)
     for name, value in error.headers.items():
         response[name] = value

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpResponse
 from django.utils.module_loading import import_string
 from drf_spectacular.utils import extend_schema
-from prometheus_client import REGISTRY, Metric
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -91,6 +91,13 @@ class Everything(Collector):
             for status, count in self.tasks_by_status.items():
                 gauge.add_metric([status], count)
             yield gauge
+
+
+def serve(port: int) -> None:
+    """Serve what this process counts on a port of its own, from a thread, until the process ends; OSError when it is taken."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Everything(None))
+    start_http_server(port, registry=registry)
 
 
 async def _tasks_by_status() -> dict[str, int] | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+from agentplatform.encoding import encoded
 from agentplatform.errors import MalformedJson
 
 
@@ -34,7 +35,7 @@ class JSONRenderer(BaseRenderer):
     def render(
         self, data: Any, media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        return orjson.dumps(data, default=_plain)
+        return encoded(data, default=_plain)
 
 
 class EventStreamRenderer(JSONRenderer):

@@ -33,7 +33,7 @@ OPENAI_API_KEY = environment.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = environment.url("OPENAI_BASE_URL", "", ("http", "https"))
 MODEL_IS_EMBEDDED = not (OPENAI_API_KEY or OPENAI_BASE_URL)
 if MODEL_IS_EMBEDDED:
-    OPENAI_BASE_URL = EMBEDDED.model_url or ""
+    OPENAI_BASE_URL = EMBEDDED.model_url or environment.url("LOCAL_MODEL_URL", "", ("http", "https"))
 AGENT_MODEL = environment.text("AGENT_MODEL", "smollm2-135m-instruct" if MODEL_IS_EMBEDDED else "gpt-5-mini")
 MODEL_TIMEOUT_SECONDS = environment.decimal("MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600)
 MODEL_MAX_RETRIES = environment.number("MODEL_MAX_RETRIES", 2, least=0, most=10)
@@ -54,6 +54,7 @@ WEB_WORKERS = environment.number("WEB_WORKERS", len(os.sched_getaffinity(0)), le
 WORKER_CONCURRENCY = environment.number("WORKER_CONCURRENCY", 100, least=1, most=2000)
 ALLOWED_ORIGINS = environment.words("ALLOWED_ORIGINS") or ([] if IN_PRODUCTION else ["*"])
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
+WORKER_METRICS_PORT = environment.number("WORKER_METRICS_PORT", 0, least=0, most=65_535)
 LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 
 SECRET_KEY = environment.text("SECRET_KEY", "development-only")
@@ -313,3 +314,5 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 # prometheus_client itself reads the variable; services that share the folder add up to one /metrics.
 if PROMETHEUS_MULTIPROC_DIR := environment.text("PROMETHEUS_MULTIPROC_DIR"):
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
+else:
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # an empty one would mean the current folder

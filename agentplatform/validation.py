@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from agentplatform.errors import FieldError, InvalidRequest
 
@@ -30,6 +30,12 @@ class Body(BaseModel):
     """The base of request bodies: a field nobody knows is an error, and text is not turned into numbers or booleans."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole_number(cls, value: Any) -> Any:
+        # JSON has one kind of number: 3.0 is an integer too.
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Query(BaseModel):

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import orjson
 
 from agentplatform import redis as platform_redis
+from agentplatform.encoding import encoded
 from agentplatform.metrics import cache_total
 from agents.engine.types import RunLimits, TaskInput
 from agents.teams import Team
@@ -74,7 +75,7 @@ async def found(policy: Policy) -> Answer | None:
 async def store(policy: Policy, answer: Answer) -> None:
     """Keep an answer for those who ask the same again."""
     if policy.store_seconds:
-        body = orjson.dumps({"result": answer.result, "model": answer.model})
+        body = encoded({"result": answer.result, "model": answer.model})
         with contextlib.suppress(platform_redis.Away):
             await platform_redis.attempt(
                 lambda client: client.set(_answer_key(policy.key), body, ex=policy.store_seconds)

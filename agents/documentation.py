@@ -40,7 +40,13 @@ EVENTS = (
 EVENT_STREAM = (200, "text/event-stream")
 
 
-def _header(name: str, description: str, *, response: bool | list[int] = False, kind: type = str) -> OpenApiParameter:
+EVENT_ID = {"type": "string", "pattern": r"^\d{1,9}-\d{1,9}$"}
+IDEMPOTENCY_KEY = {"type": "string", "pattern": r"^[!-~]{1,255}$"}
+
+
+def _header(
+    name: str, description: str, *, response: bool | list[int] = False, kind: type | dict[str, Any] = str
+) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.HEADER, description=description, response=response)
 
 
@@ -55,7 +61,11 @@ execute = operation(
         202: schemas.TaskObject,
     },
     parameters=[
-        _header("Idempotency-Key", "1 to 255 visible ASCII characters: the same key and body give the same task for 24 hours."),
+        _header(
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters: the same key and body give the same task for 24 hours.",
+            kind=IDEMPOTENCY_KEY,
+        ),
         _header("X-Cache", "`hit`, `miss` or `bypass`.", response=[200, 202]),
         _header("Idempotent-Replayed", "`true` when the Idempotency-Key named a task before.", response=[200, 202]),
         _header("Location", "Where to ask for the task.", response=[202]),
@@ -86,7 +96,7 @@ status = operation(
 )
 events = operation(
     operation_id="get_events",
-    parameters=[_header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.")],
+    parameters=[_header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.", kind=EVENT_ID)],
     responses={EVENT_STREAM: OpenApiResponse(str, "The task's events, until it ends.")},
     extensions=error_codes("invalid_request"),
     examples=[example("Events", EVENTS, status=200, media_type="text/event-stream")],

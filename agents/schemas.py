@@ -1,7 +1,7 @@
 """Bodies and query strings of the agents' API, as the HTTP contract names them."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from agentplatform.validation import Body, Query
 from agents.engine.json_schema import schema_fault
 
+CURSOR = "^[0-9a-f]{14}-[0-9a-f]{32}$"
 MAX_CONTEXT_BYTES = 32 * 1024
 MAX_METADATA_BYTES = 8 * 1024
 Status = Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
@@ -30,6 +31,9 @@ ExitReason = Literal[
     "completed", "cancelled", "timed_out", "max_steps", "budget_exceeded", "guardrail_blocked", "tool_failed",
     "model_failed", "output_invalid", "attempts_exhausted",
 ]  # fmt: skip
+# What _clean_text refuses, for the schema.
+CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+TASK_PATTERN = rf"^[^{CONTROLS}]*[^\s{CONTROLS}][^{CONTROLS}]*$"
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
@@ -84,6 +88,14 @@ def _money(value: object) -> Decimal:
     return amount
 
 
+def _utc(value: datetime) -> datetime:
+    """PostgreSQL does not know every offset that a time may have; one without any is UTC."""
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        return value.replace(tzinfo=UTC)  # at the ends of time, where some hours do not matter
+
+
 def _uuid(value: str) -> str:
     try:
         return str(UUID(value))
@@ -111,7 +123,7 @@ class ExecuteRequest(Body):
 
     task: Annotated[
         str,
-        Field(min_length=1, json_schema_extra={"maxLength": settings.MAX_TASK_CHARACTERS}),
+        Field(min_length=1, json_schema_extra={"maxLength": settings.MAX_TASK_CHARACTERS, "pattern": TASK_PATTERN}),
         AfterValidator(_clean_text),
     ]
     agent_type: Slug = "general"
@@ -219,10 +231,10 @@ class StatusQuery(Query):
 class ListQuery(Query):
     """Which tasks to list."""
 
-    cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
+    cursor: Annotated[str, StringConstraints(pattern=CURSOR)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     status: Status | None = None
     agent_type: Slug | None = None
     conversation_id: UUID | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: Annotated[datetime, AfterValidator(_utc)] | None = None
+    created_before: Annotated[datetime, AfterValidator(_utc)] | None = None

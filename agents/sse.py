@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from uuid import UUID
 
-import orjson
 from django.http import StreamingHttpResponse
 
 from agentplatform.database import in_database
+from agentplatform.encoding import encoded
 from agents import journal
 from agents.following import frames
 from agents.narration import Frame, Position
@@ -51,4 +51,4 @@ async def _encoded(frame: Frame, task_id: UUID) -> bytes:
         task = await in_database(journal.load, task_id)
         data = {**data, "task": task_object(task).model_dump(mode="json")}
     seq, offset = frame.position
-    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (seq, offset, frame.name.encode(), orjson.dumps(data))
+    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (seq, offset, frame.name.encode(), encoded(data))

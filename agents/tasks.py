@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from celery.signals import worker_ready
+from django.conf import settings
 
+from agentplatform import monitoring
 from agentplatform.celery import app
 from agents import presence, services
 from agents.outbox import JOB
@@ -23,6 +25,13 @@ def run_task(task_id: str) -> None:
 def say_so(**_: Any) -> None:
     """Let /health know of this worker."""
     presence.keep_saying("worker")
+
+
+@worker_ready.connect
+def serve_metrics(**_: Any) -> None:
+    """Let Prometheus read what this worker counts, where no web server shares its PROMETHEUS_MULTIPROC_DIR."""
+    if settings.WORKER_METRICS_PORT:
+        monitoring.serve(settings.WORKER_METRICS_PORT)
 
 
 _lock = threading.Lock()

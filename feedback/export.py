@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-
+from agentplatform.encoding import encoded
 from feedback.models import Feedback
 
 Row = dict[str, Any]
@@ -52,7 +51,7 @@ def write_jsonl(found: Iterable[Row], output: Output) -> int:
     """One JSON object a line; gives the number of rows."""
     count = 0
     for count, row in enumerate(found, start=1):  # noqa: B007  # the count is wanted after the loop
-        output.write(orjson.dumps(row).decode() + "\n")
+        output.write(encoded(row).decode() + "\n")
     return count
 
 

@@ -4,11 +4,11 @@ settings.py reads this in each process, so it imports little and no Django.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agentplatform.embedded.claim import is_claimed
+from agentplatform.embedded.private_files import write_private
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,8 @@ def read(data_dir: Path) -> Addresses:
 
 
 def write(data_dir: Path, addresses: Addresses) -> None:
-    """Record the addresses at once or not at all; they hold passwords, so only the owner may read them."""
-    draft = _file(data_dir).with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w") as file:
-        json.dump(asdict(addresses), file)
-    draft.replace(_file(data_dir))
+    """Record the addresses. They hold passwords, so only the owner may read them."""
+    write_private(_file(data_dir), json.dumps(asdict(addresses)))
 
 
 def forget(data_dir: Path) -> None:

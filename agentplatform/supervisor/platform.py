@@ -20,7 +20,7 @@ from agentplatform.supervisor.plan import Plan
 
 T = TypeVar("T")
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 HEALTHY_SECONDS = 30.0
 """How long to wait for `healthy` once requests are served; after that, `degraded` is what we announce."""
 TICK_SECONDS = 0.1
@@ -172,7 +172,9 @@ class Platform:
             cancel()
 
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+            numbers.append(signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, stop)
 

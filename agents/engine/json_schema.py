@@ -17,7 +17,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-MAX_STEPS = 50_000
+MAX_STEPS = 20_000
 MAX_SUBSCHEMAS = 500
 MAX_DEPTH = 32
 MAX_PATTERNS = 10

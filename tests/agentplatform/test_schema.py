@@ -50,13 +50,13 @@ def media(document: Json) -> Iterator[tuple[str, Json]]:
 
 def test_it_is_openapi_3_1(document: Json) -> None:
     assert document["openapi"] == "3.1.0"
-    validate_schema(document)
+    validate_schema(document)  # type: ignore[no-untyped-call]  # untyped upstream
 
 
 def test_it_is_made_without_a_warning() -> None:
-    SchemaGenerator().get_schema(public=True)
+    docs._generated.__wrapped__()
 
-    assert not GENERATOR_STATS, GENERATOR_STATS.emit_summary()
+    assert not GENERATOR_STATS
 
 
 def test_no_path_ends_in_a_slash(document: Json) -> None:
@@ -182,15 +182,15 @@ class TeaView(ApiView):
     )
     def post(self) -> None: ...
 
-    @extend_schema(parameters=[Filter], responses=Bill)
+    @extend_schema(parameters=[Filter], responses=Bill)  # type: ignore[list-item]  # our schema reads pydantic queries
     def get(self) -> None:
         """Bills; the latest first."""
 
 
 @pytest.fixture(scope="module")
 def tea() -> Json:
-    generator = SchemaGenerator(patterns=[path("tea", TeaView.as_view())])
-    found: Json = generator.get_schema(public=True)
+    generator = SchemaGenerator(patterns=[path("tea", TeaView.as_view())])  # type: ignore[no-untyped-call]  # untyped upstream
+    found: Json = generator.get_schema(public=True)  # type: ignore[no-untyped-call]  # untyped upstream
     return found
 
 

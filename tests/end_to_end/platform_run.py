@@ -18,7 +18,7 @@ from django.conf import settings
 from agentplatform.embedded.ports import LOOPBACK, free_port
 from tests.waiting import eventually
 
-START_SECONDS = 120
+START_SECONDS = 240
 # Empty counts as unset, and a developer's `.env` cannot fill it in.
 UNSET = (
     "ADMIN_PASSWORD", "AGENT_MODEL", "API_KEYS", "CELERY_BROKER_URL", "DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL",

@@ -15,7 +15,7 @@ import pytest
 from tests.end_to_end.platform_run import ALONE, Run, health, none_left, offspring, running
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

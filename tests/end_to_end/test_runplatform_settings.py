@@ -12,7 +12,7 @@ from django.conf import settings
 from agentplatform.embedded.ports import LOOPBACK
 from tests.end_to_end.platform_run import ALONE, NOWHERE, offspring, running
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_with_stores_of_ones_own_nothing_is_embedded(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_with_stores_of_ones_own_nothing_is_embedded(tmp_path: Path) -> None:
         announcement = run.ready()
         assert announcement["api_key"] is None
         assert offspring(run.process.pid) == []
-        assert {file.name for file in tmp_path.iterdir()} == {"lock", "metrics", "admin.password"}
+        assert {file.name for file in tmp_path.iterdir()} == {"lock", "embedded.json", "metrics", "admin.password"}
 
 
 def test_with_api_keys_the_line_to_paste_takes_the_key_from_the_shell(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
+from schemathesis import Case, GenerationMode, Response
+from schemathesis.checks import CheckFunction
 from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import negative_data_rejection, response_schema_conformance
 
 from tests.api import Api, Persona
 
@@ -20,18 +22,34 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+# Only the server makes cursors; what a client makes up is refused.
+schemathesis.openapi.format("cursor", st.nothing())
+
 
 def check(operation: APIOperation, url: str, key: str) -> None:
     """Try an operation with requests that fit the schema and with such as do not."""
     good, bad = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+    call = {"base_url": url, "headers": {"Authorization": f"Bearer {key}"}, "timeout": 20}
 
     @BOUNDED
     @given(st.data(), st.sampled_from([good, bad]))
-    def keeps_its_word(data: st.DataObject, kind: st.SearchStrategy[schemathesis.Case]) -> None:
+    def keeps_its_word(data: st.DataObject, kind: st.SearchStrategy[Case]) -> None:
         case = data.draw(kind)
-        case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=20)
+        if kind is good and operation.path == "/agent/execute":
+            case.body |= {"agent_type": "general", "stream": False}  # of these the schema does not tell all
+        response = case.call(**call)
+        case.validate_response(response, excluded_checks=beside_the_point(case, response), transport_kwargs=call)
 
     keeps_its_word()
+
+
+def beside_the_point(case: Case, response: Response) -> list[CheckFunction]:
+    checks: list[CheckFunction] = []
+    if "text/event-stream" in response.headers.get("content-type", [""])[0]:
+        checks.append(response_schema_conformance)  # it would hold each event against the schema of the whole text
+    if not case.operation.body:
+        checks.append(negative_data_rejection)  # in a query string, much that is wrong becomes text that is right
+    return checks
 
 
 @pytest.mark.timeout(300)

@@ -57,7 +57,7 @@ def test_it_filters_and_searches(
 
 
 def test_it_filters_by_client_and_by_date(operator: Client, alice: Persona, opinions: dict[str, str]) -> None:
-    Feedback.objects.filter(pk=opinions["Middling"]).update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    Feedback.objects.filter(task_id=opinions["Middling"]).update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
     assert listed(operator, client__id__exact=str(alice.client.pk))[0] == {"Splendid"}
     assert listed(operator, created_at__lt="2026-01-02 00:00:00+00:00")[0] == {"Middling"}
@@ -86,4 +86,4 @@ def test_nobody_writes_in_a_clients_name(operator: Client, opinions: dict[str, s
     for name, arguments in (("add", []), ("change", [row]), ("delete", [row])):
         answer = operator.post(reverse(f"admin:feedback_feedback_{name}", args=arguments), {"rating": "5"})
         assert answer.status_code == 403
-    assert Feedback.objects.get(pk=row).rating == 2
+    assert Feedback.objects.get(task_id=row).rating == 2

@@ -81,8 +81,8 @@ def test_it_writes_a_header_and_nothing_else_when_there_is_none(database: object
 
 def test_it_writes_what_was_said_since(alice: Persona, give: Give) -> None:
     old, new = give(alice), give(alice)
-    Feedback.objects.filter(pk=old).update(updated_at=datetime(2026, 11, 1, 11, 59, tzinfo=UTC))
-    Feedback.objects.filter(pk=new).update(updated_at=datetime(2026, 11, 1, 12, tzinfo=UTC))
+    Feedback.objects.filter(task_id=old).update(updated_at=datetime(2026, 11, 1, 11, 59, tzinfo=UTC))
+    Feedback.objects.filter(task_id=new).update(updated_at=datetime(2026, 11, 1, 12, tzinfo=UTC))
 
     assert ids(exported("--since", "2026-11-01T12:00")) == [new]
     assert ids(exported("--since", "2026-11-01T13:00:00+01:00")) == [new]
@@ -98,7 +98,7 @@ def test_it_writes_what_was_said_of_one_agent(alice: Persona, give: Give) -> Non
 
 
 def test_it_names_the_agents_there_are(database: object) -> None:
-    with pytest.raises(CommandError, match="there is no 'poet'; there are .*general.*writer"):
+    with pytest.raises(CommandError, match=r"there is no 'poet'; there are .*general.*writer"):
         exported("--agent-type", "poet")
 
 
@@ -132,7 +132,7 @@ def test_it_leaves_the_file_as_it_was_when_it_fails(database: object, tmp_path: 
 
 @pytest.mark.parametrize("place", [".", "missing/feedback.jsonl"])
 def test_it_says_where_it_cannot_write(database: object, tmp_path: Path, place: str) -> None:
-    with pytest.raises(CommandError, match="--output: .*(no ordinary file|No such file or directory)"):
+    with pytest.raises(CommandError, match=r"--output: .*(no ordinary file|No such file or directory)"):
         exported("--output", tmp_path / place)
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from agents.guards.injection.normalising import normalised
 from agents.guards.injection.rules import MARKS, RULES, Rule
 from agents.guards.injection.words import LEXICON, NEGATIONS, TALK
 
@@ -51,6 +52,7 @@ def _places_of_words() -> dict[str, tuple[Place, ...]]:
     return {word: tuple(sorted(own, key=lambda place: -place.at)) for word, own in found.items()}
 
 
+NORMALISED_MARKS = tuple(mark._replace(text=normalised(mark.text)) for mark in MARKS)
 PLACES_OF_WORDS = _places_of_words()
 PLACES = 1 + max(place.at for own in PLACES_OF_WORDS.values() for place in own)
 
@@ -58,7 +60,7 @@ PLACES = 1 + max(place.at for own in PLACES_OF_WORDS.values() for place in own)
 def scores(text: str) -> dict[str, float]:
     """The rules that match a normalised text, each with its strongest score."""
     found: dict[str, float] = {}
-    for mark in MARKS:
+    for mark in NORMALISED_MARKS:
         if mark.text in text:
             found[mark.name] = max(found.get(mark.name, 0.0), mark.score)
     for sentence in SENTENCE_END.split(text):

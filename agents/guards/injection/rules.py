@@ -16,7 +16,7 @@ class Rule(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A piece of text, in lower case, that is looked for as it stands."""
+    """A piece of text that is looked for as it stands, in upper or lower case."""
 
     name: str
     score: float

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -19,9 +20,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every", type=float, default=5.0, metavar="SECONDS", help="Pause between rounds (default 5)."
         )
+        parser.add_argument(
+            "--heartbeat", type=Path, metavar="FILE", help="Touch this file after each round, for a container's health check."
+        )
         parser.add_argument("--once", action="store_true", help="Do one round and end.")
 
-    def handle(self, *args: Any, every: float, once: bool, **options: Any) -> None:
+    def handle(self, *args: Any, every: float, once: bool, heartbeat: Path | None, **options: Any) -> None:
         stopping = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stopping.set())
@@ -35,6 +39,8 @@ class Command(BaseCommand):
                 logger.warning("sweep_postponed", reason="database unreachable")
             except Exception:  # one bad row must not stop the mending of all others
                 logger.exception("sweep_failed")
+            if heartbeat is not None:
+                heartbeat.touch()
             if once:
                 return
             stopping.wait(every)

@@ -49,7 +49,7 @@ TEXTS = (
 )
 ARGUMENTS = ('{"expression": "1+1"}', "{", "", "[]", "null", '{"expression": {"deep": [1]}}')
 
-promises = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+promises = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 slugs = st.lists(st.sampled_from(SLUGS), max_size=3, unique=True).map(tuple)
 
