@@ -52,6 +52,8 @@ HEADERS: Json = {
     "Retry-After": _header("Seconds to wait.", "integer", 5, required=True),
     "WWW-Authenticate": _header("How to authenticate.", "string", "Bearer", required=True),
 }
+# OpenAPI 3.1 has no words for a stream of events, so tools differ: some check the text, some each event.
+EVENT_STREAM: Json = {"description": "Server-sent events: `id`, `event`, and `data`, which is JSON."}
 LIMIT_HEADERS = [name for name in HEADERS if "RateLimit" in name]
 HEADERS_BY_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
 
@@ -166,6 +168,8 @@ def _describe(operation: Json) -> None:
     operation["responses"] = dict(sorted(responses.items()))
     takes_key = {KEY_SCHEME: []} in operation.get("security", ())
     for name, response in responses.items():
+        if "text/event-stream" in (content := response.get("content", {})):
+            content["text/event-stream"]["schema"] = EVENT_STREAM
         response["description"] = response["description"] or HTTPStatus(int(name)).phrase
         names = ["X-Request-ID", *HEADERS_BY_STATUS.get(name, ())]
         if takes_key and name != "401":

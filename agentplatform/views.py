@@ -21,7 +21,12 @@ class ApiView(APIView):
 
     view_is_async = True
     http_method_names = [  # noqa: RUF012  # as Django declares it
-        "get", "post", "put", "patch", "delete", "head",
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
     ]
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]  # Django awaits it, view_is_async being true

@@ -96,7 +96,9 @@ status = operation(
 )
 events = operation(
     operation_id="get_events",
-    parameters=[_header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.", kind=EVENT_ID)],
+    parameters=[
+        _header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.", kind=EVENT_ID)
+    ],
     responses={EVENT_STREAM: OpenApiResponse(str, "The task's events, until it ends.")},
     extensions=error_codes("invalid_request"),
     examples=[example("Events", EVENTS, status=200, media_type="text/event-stream")],

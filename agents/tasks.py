@@ -11,14 +11,14 @@ from django.conf import settings
 
 from agentplatform import monitoring
 from agentplatform.celery import app
-from agents import presence, services
+from agents import presence, running
 from agents.outbox import JOB
 
 
 @app.task(name=JOB)
 def run_task(task_id: str) -> None:
     """Run a queued task to its end; a message that comes twice, or late, does nothing."""
-    asyncio.run_coroutine_threadsafe(services.run_queued(UUID(task_id)), _loop()).result()
+    asyncio.run_coroutine_threadsafe(running.run_queued(UUID(task_id)), _loop()).result()
 
 
 @worker_ready.connect

@@ -16,11 +16,11 @@ from agentplatform.database import in_database
 from agentplatform.errors import FieldError, InjectionDetected, InvalidRequest, PlatformError, TaskFailed, translated
 from agentplatform.middleware import request_id_of
 from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
-from agents import documentation, listing, schemas, services
+from agents import documentation, listing, running, schemas, services
 from agents.models import Task
 from agents.narration import Position
+from agents.orders import Accepted, Order
 from agents.presenting import task_object
-from agents.services import Accepted, Order
 from agents.sse import event_stream
 from agents.teams import offers
 
@@ -77,7 +77,7 @@ class ExecuteView(KeyView):
         headers = {"X-Cache": accepted.cache, **({"Idempotent-Replayed": "true"} if accepted.is_replayed else {})}
         if order.mode == Mode.STREAM:
             return event_stream(
-                accepted.task_id, on_gone=lambda: services.abandon(order, accepted.task_id), headers=headers
+                accepted.task_id, on_gone=lambda: running.abandon(order, accepted.task_id), headers=headers
             )
         task = accepted.task or await services.look(order.caller, accepted.task_id, wait_seconds=60)
         if order.mode == Mode.SYNC and task.is_final:

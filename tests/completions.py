@@ -106,8 +106,8 @@ def _deltas(request: Request, answer: Answer) -> list[dict[str, Any]]:
     for index, call in enumerate(_tool_calls(request, answer)):
         name, arguments = call["function"]["name"], call["function"]["arguments"]
         deltas.append({"tool_calls": [{**call, "index": index, "function": {"name": name, "arguments": ""}}]})
-        for half in (arguments[:5], arguments[5:]):
-            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": half}}]})
+        halves = arguments[:5], arguments[5:]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": half}}]} for half in halves]
     return deltas
 
 

@@ -1,13 +1,13 @@
 """The fixtures that tests share.
 
-    api                      the server without a key; alice, bob and charlie with theirs (see tests/api.py)
-    newcomer(...)            one more client, of any tier, with any key
-    operator                 Django's test client, logged in to the console
-    model                    the scripted model (see tests/scripted_model.py)
-    worker                   a Celery worker on the real broker, in threads of this process
-    database                 for tests that use the ORM without any of the above
-    logs                     log events since the test began
-    counted(name, **labels)  by how much a metric grew since the test began
+api                      the server without a key; alice, bob and charlie with theirs (see tests/api.py)
+newcomer(...)            one more client, of any tier, with any key
+operator                 Django's test client, logged in to the console
+model                    the scripted model (see tests/scripted_model.py)
+worker                   a Celery worker on the real broker, in threads of this process
+database                 for tests that use the ORM without any of the above
+logs                     log events since the test began
+counted(name, **labels)  by how much a metric grew since the test began
 """
 
 import logging
@@ -145,8 +145,9 @@ def worker(database: World, model: ScriptedModel) -> Iterator[None]:
     with start_worker(celery_app, pool="threads", concurrency=8, perform_ping_check=False, loglevel="INFO") as running:
         yield
         # It would look only once a second whether it is to stop.
-        state.should_terminate = 0
-        running.hub.call_soon(int)
+        vars(state)["should_terminate"] = 0
+        hub: Any = running.hub
+        hub.call_soon(int)
 
 
 class Logs(logging.Handler):
@@ -195,7 +196,9 @@ def counted(api: Api) -> Counted:
 def _samples(api: Api) -> Samples:
     families = text_string_to_metric_families(api.get("/metrics").text)
     return {
-        (sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
     }
 
 

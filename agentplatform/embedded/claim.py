@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentplatform.embedded.errors import AlreadyClaimed
+from agentplatform.embedded.errors import AlreadyClaimed, FolderUnusable
 
 # Whoever asks `is_claimed` holds a shared lock for some microseconds; a claimer waits those out.
 PATIENCE_SECONDS = 1.0
@@ -17,11 +17,14 @@ PATIENCE_SECONDS = 1.0
 def claim(data_dir: Path) -> Iterator[None]:
     """Make the folder (only its owner may enter) and own it until the block ends.
 
-    Raises AlreadyClaimed when another process owns it, OSError when it cannot be made or written.
+    Raises AlreadyClaimed when another process owns it, FolderUnusable when it cannot be made or written.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Python's descriptors are not inherited, so no child keeps the claim of a dead parent.
-    descriptor = os.open(_lock_file(data_dir), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Python's descriptors are not inherited, so no child keeps the claim of a dead parent.
+        descriptor = os.open(_lock_file(data_dir), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FolderUnusable(f"cannot use DATA_DIR={data_dir}: {error.strerror}") from error
     try:
         _lock(descriptor, data_dir)
         yield

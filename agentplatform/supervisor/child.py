@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import subprocess
 import time
 
 from agentplatform.embedded.program import Program
@@ -17,7 +18,7 @@ LAST_LINES_SECONDS = 1.0
 
 
 class StartFailed(Exception):
-    """A child ended, or stayed silent, before it was ready; the message holds its last words."""
+    """A child could not be started, or ended or stayed silent before it was ready; the message holds its last words."""
 
 
 class Child:
@@ -74,6 +75,9 @@ class Child:
                 stdout=pipe.write_end,
                 stderr=pipe.write_end,
             )
+        except (OSError, subprocess.SubprocessError) as error:
+            pipe.close()
+            raise StartFailed(f"{self.program.name} cannot be started: {error}") from error
         finally:
             pipe.hand_over()
         self._reading = asyncio.create_task(self._read(pipe), name=f"read {self.program.name}")
@@ -119,7 +123,10 @@ class Child:
             )
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
-            await self._spawn()
+            try:
+                await self._spawn()
+            except StartFailed as error:
+                self._output.news("platform_child_not_started", level="error", reason=str(error))
 
     def _last_words(self, status: int) -> str:
         return f"{self.program.name} ended with status {status}: {self._last_line}"

@@ -3,12 +3,11 @@
 import contextlib
 import json
 import re
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 from agentplatform.supervisor.announcement import Announcement
 
@@ -18,13 +17,13 @@ LEVEL = re.compile(r"\b(?:debug|info|warning|critical|fatal)\b|error", re.IGNORE
 class JsonLines:
     """Passes the children's JSON lines on unchanged and wraps every other line."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._stream = stream
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
 
     def line(self, process: str, text: str) -> None:
         """Pass a JSON object on as it is; wrap anything else, named after its process."""
         if is_json_object(text):
-            self._write(text)
+            self._write(text + "\n")
         else:
             level = LEVEL.search(text)
             self.news(text, level=level.group().lower() if level else "info", process=process)
@@ -32,7 +31,7 @@ class JsonLines:
     def news(self, event: str, *, level: str = "info", **facts: object) -> None:
         """Write one object with time, level, event and its facts."""
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self._write(json.dumps({"timestamp": now, "level": level, "event": event, **facts}, default=str))
+        self._write(json.dumps({"timestamp": now, "level": level, "event": event, **facts}, default=str) + "\n")
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -45,10 +44,6 @@ class JsonLines:
     def ready(self, announcement: Announcement) -> None:
         """Write the announcement as one object."""
         self.news("platform_ready", **asdict(announcement))
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text + "\n")
-        self._stream.flush()
 
 
 def is_json_object(text: str) -> bool:

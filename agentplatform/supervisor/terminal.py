@@ -4,10 +4,9 @@ import contextlib
 import itertools
 import os
 import shutil
-import sys
 import time
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from agentplatform.supervisor.announcement import Announcement
 from agentplatform.supervisor.json_lines import parsed
@@ -23,8 +22,8 @@ SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 class Terminal:
     """Renders log lines for eyes; call `tick` now and then while steps run, so that the spinner turns."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._stream = stream
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
         self._has_colours = not os.environ.get("NO_COLOR")
         self._frames = itertools.cycle(SPINNER)
         self._running_steps: dict[str, float] = {}
@@ -90,7 +89,3 @@ class Terminal:
 
     def _print(self, text: str) -> None:
         self._write(f"{CLEAR_LINE if self._running_steps else ''}{text}\n")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()

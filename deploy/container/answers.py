@@ -5,7 +5,9 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-address = urlsplit(sys.argv[1] if len(sys.argv) > 1 else f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health/ready")
+address = urlsplit(
+    sys.argv[1] if len(sys.argv) > 1 else f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health/ready"
+)
 connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=4)
 try:
     connection.request("GET", address.path or "/")

@@ -28,7 +28,7 @@ def test_work_runs_in_a_thread_of_the_pool() -> None:
 
 
 def test_it_passes_arguments_and_gives_the_answer() -> None:
-    assert asyncio.run(in_database(lambda a, *, b: (a, b), 1, b=2)) == (1, 2)
+    assert asyncio.run(in_database(pow, 2, exp=3, mod=5)) == 3
 
 
 def test_a_process_has_at_most_as_many_connections_as_threads() -> None:

@@ -24,7 +24,10 @@ def test_it_writes_numbers_of_any_size(number: int) -> None:
 
 
 def test_it_asks_for_something_plainer() -> None:
-    assert encoded({"cost": Decimal("1.50"), "count": 2**70}, default=str) == b'{"cost":"1.50","count":1180591620717411303424}'
+    assert (
+        encoded({"cost": Decimal("1.50"), "count": 2**70}, default=str)
+        == b'{"cost":"1.50","count":1180591620717411303424}'
+    )
 
 
 def test_it_refuses_what_nobody_can_write() -> None:

@@ -28,6 +28,8 @@ def tasks_by_status(api: Api) -> dict[str, float]:
 
 
 def test_it_speaks_prometheus(api: Api) -> None:
+    api.get("/nowhere")
+
     answer = api.get("/metrics")
 
     assert answer.status_code == 200
@@ -90,7 +92,7 @@ def test_it_answers_without_the_tasks_when_the_database_is_away(api: Api) -> Non
         answer = api.get("/metrics")
 
     assert answer.status_code == 200
-    assert "agent_refusals_total" in answer.text
+    assert "django_http_requests_before_middlewares_total" in answer.text
     assert "agent_tasks{" not in answer.text
 
 

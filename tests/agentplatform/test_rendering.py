@@ -27,7 +27,9 @@ def test_json_is_read() -> None:
 
 def test_models_and_money_are_written_exactly() -> None:
     task_id = UUID("0198f0c2-7b7b-7000-8000-000000000000")
-    written = JSONRenderer().render({"dish": Dish(name="soup", price=Decimal("0.10")), "cost": Decimal("1.50"), "id": task_id})
+    written = JSONRenderer().render(
+        {"dish": Dish(name="soup", price=Decimal("0.10")), "cost": Decimal("1.50"), "id": task_id}
+    )
     assert orjson.loads(written) == {"dish": {"name": "soup", "price": "0.10"}, "cost": "1.50", "id": str(task_id)}
 
 

@@ -107,6 +107,13 @@ def test_the_examples_are_what_their_schemas_say(document: Json) -> None:
             assert [error.message for error in validator.iter_errors(value)] == [], place
 
 
+def test_a_stream_of_events_is_no_json(operations: dict[str, Json]) -> None:
+    content = operations["get_events"]["responses"]["200"]["content"]
+
+    assert list(content) == ["text/event-stream"]
+    assert content["text/event-stream"]["schema"].keys() == {"description"}
+
+
 def test_limits_are_told_in_headers(operations: dict[str, Json]) -> None:
     answers = operations["give_feedback"]["responses"]
 

@@ -118,7 +118,9 @@ def test_an_endpoint_alone_selects_it(read: Any) -> None:
 def test_it_finds_the_embedded_parts_of_its_data_folder(
     read: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    addresses.write(tmp_path, addresses.Addresses("postgres://e@localhost/e", "redis://localhost:1/0", "http://localhost/v1"))
+    addresses.write(
+        tmp_path, addresses.Addresses("postgres://e@localhost/e", "redis://localhost:1/0", "http://localhost/v1")
+    )
     monkeypatch.setattr(addresses, "is_claimed", lambda _: True)
     settings = read()
     assert settings["DATABASE_URL"] == "postgres://e@localhost/e"

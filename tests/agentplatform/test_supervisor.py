@@ -34,13 +34,13 @@ ANNOUNCEMENT = Announcement(
 
 def written_as_json(show: Callable[[JsonLines], None]) -> list[dict[str, Any]]:
     stream = io.StringIO()
-    show(JsonLines(stream))
+    show(JsonLines(stream.write))
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def written_on_terminal(show: Callable[[Terminal], None]) -> str:
     stream = io.StringIO()
-    show(Terminal(stream))
+    show(Terminal(stream.write))
     return stream.getvalue()
 
 
@@ -60,7 +60,7 @@ async def until(state: Callable[[], bool]) -> None:
 def test_off_a_terminal_a_childs_json_passes_unchanged() -> None:
     line = '{"event":  "spaced oddly", "n": 1}'
     stream = io.StringIO()
-    JsonLines(stream).line("web", line)
+    JsonLines(stream.write).line("web", line)
     assert stream.getvalue() == line + "\n"
 
 
@@ -224,6 +224,25 @@ def test_a_child_that_dies_is_started_again_with_growing_delays(monkeypatch: pyt
 
     play(scene)
     assert deaths[:4] == [0.01, 0.02, 0.03, 0.03]
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_module, "FIRST_DELAY_SECONDS", 0.01)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nmv {program} {tmp_path}/moved\n")
+    program.chmod(0o700)
+
+    async def scene(output: JsonLines) -> None:
+        child = Child(Program(name="absent", command=[program]), output)
+        await child.start(ready_within_seconds=5)
+        news: list[str] = []
+        monkeypatch.setattr(output, "news", lambda event, **_facts: news.append(event))
+        await until(lambda: news.count("platform_child_not_started") >= 2)
+        await child.stop()
+        with pytest.raises(StartFailed, match=r"absent cannot be started: .*No such file"):
+            await Child(Program(name="absent", command=[program]), output).run_once()
+
+    play(scene)
 
 
 def test_a_child_that_ends_before_it_is_ready_fails_with_its_last_words() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,7 @@ from django.db.models.functions import Now
 
 from agents import journal, sweeper
 from agents.engine import events as e
+from agents.engine.types import ToolCall, Usage
 from agents.models import Event, Outbox, Task
 from agents.tasks import run_task
 from tests import outages
@@ -18,7 +20,7 @@ from tests.scripted_model import ScriptedModel, tool_call
 from tests.waiting import eventually
 
 
-def queued(persona: Persona, task: str = "Later, please.", **fields: object) -> str:
+def queued(persona: Persona, task: str = "Later, please.", **fields: Any) -> str:
     answer = persona.execute(task, async_execution=True, **fields)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["task_id"])
@@ -124,9 +126,9 @@ def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedM
     claim = journal.claim(UUID(task_id))
     assert claim is not None
     called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
-    calls = (e.ToolCall(id="c1", name="calculator", arguments='{"expression": "2+2"}'),)
+    calls = (ToolCall(id="c1", name="calculator", arguments='{"expression": "2+2"}'),)
     answered = e.ModelAnswered(
-        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=e.Usage(5, 5),
+        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=Usage(5, 5),
         cost_usd=Decimal("0.0005"),
     )  # fmt: skip
     journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])

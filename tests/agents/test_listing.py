@@ -1,5 +1,7 @@
 """GET /agent/tasks."""
 
+from typing import Any
+
 import pytest
 
 from tests.api import Persona
@@ -13,7 +15,7 @@ def five(alice: Persona) -> list[str]:
     ]
 
 
-def listed(persona: Persona, **parameters: object) -> list[str]:
+def listed(persona: Persona, **parameters: Any) -> list[str]:
     answer = persona.get("/agent/tasks", params=parameters)
     assert answer.status_code == 200, answer.text
     return [task["task_id"] for task in answer.json()["tasks"]]

@@ -149,10 +149,9 @@ def test_a_late_follower_gets_the_text_so_far(alice: Persona, model: ScriptedMod
 
 
 def test_it_streams_without_redis(alice: Persona, model: ScriptedModel) -> None:
-    with outages.redis_away():
-        with alice.stream("Tell me.") as stream:
-            assert stream.names[-1] == "task.completed"
-            assert stream.text == "An answer to: Tell me."
+    with outages.redis_away(), alice.stream("Tell me.") as stream:
+        assert stream.names[-1] == "task.completed"
+        assert stream.text == "An answer to: Tell me."
 
 
 @pytest.mark.parametrize("event_id", ["nonsense", "1", "1-", "-1-2", "1-2-3", "9" * 30 + "-1", "1.5-2"])

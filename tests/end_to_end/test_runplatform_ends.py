@@ -3,11 +3,15 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 
+from agentplatform.embedded.claim import is_claimed
 from tests.end_to_end.platform_run import ALONE, NOWHERE, none_left, offspring, running
 from tests.waiting import eventually
 
@@ -56,6 +60,24 @@ def test_a_signal_during_the_start_stops_it_too(tmp_path: Path) -> None:
         run.process.send_signal(signal.SIGTERM)
         assert run.ended() == 0, run.complaint()
         assert none_left(family)
+
+
+def test_a_log_that_nobody_reads_any_more_stops_it(tmp_path: Path) -> None:
+    with running(tmp_path, *ALONE, OPENAI_BASE_URL=NOWHERE) as run:
+        run.ready()
+    pipeline = f"{sys.executable} manage.py runplatform {' '.join(ALONE)} | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", pipeline],
+        cwd=settings.BASE_DIR,
+        env=run.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert json.loads(done.stdout)["event"] == "platform_step_started"
+    assert done.stderr == ""
+    assert not is_claimed(tmp_path)
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:

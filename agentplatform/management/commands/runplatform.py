@@ -18,6 +18,7 @@ from agentplatform.supervisor.child import StartFailed
 from agentplatform.supervisor.json_lines import JsonLines
 from agentplatform.supervisor.plan import Plan
 from agentplatform.supervisor.platform import Platform
+from agentplatform.supervisor.stdout import to_stdout
 from agentplatform.supervisor.terminal import Terminal
 
 
@@ -49,8 +50,6 @@ class Command(BaseCommand):
             asyncio.run(_run(plan))
         except (EmbeddedError, StartFailed) as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
-            raise CommandError(f"cannot use DATA_DIR={plan.data_dir}: {error.strerror}") from error
 
 
 def _plan(options: dict[str, Any]) -> Plan:
@@ -88,7 +87,7 @@ def _refuse_taken_port(plan: Plan) -> None:
 
 async def _run(plan: Plan) -> None:
     if sys.stdout.isatty():
-        terminal = Terminal()
+        terminal = Terminal(to_stdout)
         await Platform(plan, terminal, terminal.tick).run()
     else:
-        await Platform(plan, JsonLines()).run()
+        await Platform(plan, JsonLines(to_stdout)).run()

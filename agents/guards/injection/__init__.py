@@ -26,7 +26,7 @@ class Verdict:
 
 
 def check(text: str) -> Verdict:
-    """Judge one text, of any length, in linear time (about half a millisecond for 4 KB)."""
+    """Judge one text, of any length, in linear time (about a millisecond for 4 KB)."""
     text = normalised(text)
     found = scores(text)
     verdict = _judged(found)

@@ -21,7 +21,10 @@ class Command(BaseCommand):
             "--every", type=float, default=5.0, metavar="SECONDS", help="Pause between rounds (default 5)."
         )
         parser.add_argument(
-            "--heartbeat", type=Path, metavar="FILE", help="Touch this file after each round, for a container's health check."
+            "--heartbeat",
+            type=Path,
+            metavar="FILE",
+            help="Touch this file after each round, for a container's health check.",
         )
         parser.add_argument("--once", action="store_true", help="Do one round and end.")
 

@@ -1,0 +1,107 @@
+"""What a client orders, what is planned for it, and what became of it: values on their way through a request."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from accounts.callers import Caller
+from agents import cache, journal
+from agents.engine import events as e
+from agents.engine.types import RunLimits, TaskInput
+from agents.models import Task
+from agents.schemas import ExecuteRequest
+from agents.teams import Team
+
+CacheResult = Literal["hit", "miss", "bypass"]
+Mode = Task.Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request to execute a task, with who sent it and how."""
+
+    caller: Caller
+    request: ExecuteRequest
+    mode: Mode
+    request_id: str
+    idempotency_key: str | None = None
+    body_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an order. `task` is the ended or queued task; a streamed one is followed by `task_id` instead."""
+
+    task_id: UUID
+    task: Task | None
+    cache: CacheResult
+    is_replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An admitted order: what will run, within which caps, and what the cache may do."""
+
+    new: journal.NewTask
+    team: Team
+    opening: e.TaskAccepted
+    policy: cache.Policy
+    order: Order
+
+    @property
+    def task_id(self) -> UUID:
+        task_id: UUID = self.new.row["id"]
+        return task_id
+
+    @property
+    def cache_result(self) -> CacheResult:
+        return "miss" if self.policy.store_seconds else "bypass"
+
+
+def plan_for(order: Order, team: Team) -> Plan:
+    """What will run for an order, within the agent's caps as the client lowered them."""
+    request, caller, lead = order.request, order.caller, team.lead
+    task = TaskInput(request.task, request.context, request.output_schema)
+    limits = _limits(request, team)
+    may_cache = request.cache != "bypass" and lead.cache_seconds > 0 and request.conversation_id is None
+    policy = cache.BYPASS
+    if may_cache:
+        key = cache.key_of(caller.client_id, team, task, limits)
+        policy = cache.Policy(key, is_read=request.cache == "use", store_seconds=lead.cache_seconds)
+    row = {
+        "id": uuid7(),
+        "client_id": caller.client_id,
+        "api_key_id": caller.key_id,
+        "agent_type": lead.spec.slug,
+        "agent_version_id": lead.spec.version_id,
+        "mode": order.mode,
+        "timeout_seconds": limits.timeout_seconds,
+        "conversation_id": request.conversation_id,
+        "metadata": request.metadata,
+        "request_id": order.request_id,
+    }
+    opening = e.TaskAccepted(
+        agent=lead.spec.slug,
+        team=team.version_ids,
+        input=task,
+        limits=limits,
+        cache_key=policy.key,
+        cache_seconds=policy.store_seconds,
+        may_read_cache=policy.is_read,
+    )
+    return Plan(journal.NewTask(row, order.idempotency_key, order.body_digest), team, opening, policy, order)
+
+
+def _limits(request: ExecuteRequest, team: Team) -> RunLimits:
+    """The agent's caps, lowered by what the client asks for; the time alone may be longer than the default."""
+    asked, offer = request.limits, team.lead
+    cost = Decimal(offer.max_cost_usd)
+    return RunLimits(
+        max_cost_usd=min(cost, asked.max_cost_usd or cost),
+        max_output_tokens=min(offer.max_output_tokens, asked.max_output_tokens or offer.max_output_tokens),
+        max_steps=min(offer.max_steps, asked.max_steps or offer.max_steps),
+        timeout_seconds=asked.timeout_seconds or offer.timeout_seconds,
+    )

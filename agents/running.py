@@ -1,0 +1,147 @@
+"""Running a planned task: kept for a worker, or here and now, with the response cache before and after."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from agentplatform import metrics
+from agentplatform.database import in_database
+from agentplatform.logs import log
+from agents import cache, journal, outbox
+from agents.engine import events as e
+from agents.engine.state import State, evolve, fold, start
+from agents.models import Task
+from agents.orders import Accepted, Mode, Order, Plan
+from agents.runner import Execution
+from agents.teams import specs_of
+
+Status = Task.Status
+T = TypeVar("T")
+
+_detached: set[asyncio.Task[Any]] = set()
+
+
+async def queue(plan: Plan) -> Accepted:
+    """Keep the task for a worker; one that the cache answers is kept as completed."""
+    if answer := await cache.found(plan.policy):
+        return await _accept_answered(plan, answer)
+    cache.count(plan.cache_result)
+    task = await in_database(journal.accept, plan.new, [plan.opening], status=Status.QUEUED)
+    outbox.announce(task.pk)
+    return Accepted(task.pk, task, plan.cache_result)
+
+
+async def run_here(plan: Plan) -> Accepted:
+    """Run the task in this process, apart from the request: that may be cancelled, the task goes on."""
+    accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+    running = _detach(_run(plan, accepted))
+    if plan.order.mode == Mode.SYNC:
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            abandon(plan.order, plan.task_id)
+            raise
+    await asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED)
+    return accepted.result() if accepted.done() else running.result()
+
+
+async def run_queued(task_id: UUID) -> None:
+    """Run a queued task to its end, in a worker. Does nothing when another worker has it, or it has ended."""
+    numbered = await in_database(journal.events, task_id)
+    if not numbered or not isinstance(opening := numbered[0][1], e.TaskAccepted):
+        return
+    policy = cache.Policy(opening.cache_key, is_read=opening.may_read_cache, store_seconds=opening.cache_seconds)
+    async with cache.flight(policy) as answer:
+        claim = await in_database(journal.claim, task_id)
+        if claim is None:
+            return
+        state = fold(claim.journal, await in_database(specs_of, opening.team))
+        started = e.AttemptStarted(attempt=claim.task.attempts)
+        execution = Execution(task_id, state, is_live=True, seconds_left=claim.seconds_left, pending=[started])
+        if answer:
+            execution.finish(_from_cache(answer))
+        task = await _driven(execution, token=claim.token, task=claim.task)
+        if task and task.status == Status.COMPLETED:
+            await cache.store(policy, cache.Answer(task.result, task.model))
+
+
+def abandon(order: Order, task_id: UUID) -> None:
+    """The connection was lost: cancel the task where the client wished that."""
+    if order.request.on_disconnect == "cancel":
+        _ = _detach(in_database(journal.request_cancel, task_id, order.caller.client_id, "disconnect"))
+
+
+async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
+    async with cache.flight(plan.policy) as answer:
+        if answer:
+            return await _accept_answered(plan, answer)
+        cache.count(plan.cache_result)
+        state = start(plan.opening, plan.team.members)
+        execution = Execution(
+            plan.task_id,
+            state,
+            is_live=plan.order.mode == Mode.STREAM,
+            seconds_left=plan.opening.limits.timeout_seconds,
+            pending=[plan.opening, e.AttemptStarted(attempt=1)],
+        )
+        execution.open()
+        if execution.state.ended:
+            return Accepted(
+                plan.task_id, await _accept_ended(plan, execution.pending, execution.state), plan.cache_result
+            )
+        task = await in_database(journal.accept, plan.new, execution.pending, status=Status.RUNNING)
+        execution.saved(len(execution.pending))
+        accepted.set_result(Accepted(plan.task_id, None, plan.cache_result))
+        ended = await _driven(execution, token=1, task=task)
+        if ended and ended.status == Status.COMPLETED:
+            await cache.store(plan.policy, cache.Answer(ended.result, ended.model))
+        return Accepted(plan.task_id, ended, plan.cache_result)
+
+
+async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
+    cache.count("hit")
+    ended = _from_cache(answer)
+    state = evolve(start(plan.opening, plan.team.members), ended)
+    task = await _accept_ended(plan, [plan.opening, e.AttemptStarted(attempt=1), ended], state)
+    return Accepted(task.pk, task, "hit")
+
+
+async def _accept_ended(plan: Plan, events: Sequence[e.Event], state: State) -> Task:
+    ending = journal.Ending.of(state)
+    return await in_database(journal.accept, plan.new, events, status=ending.columns["status"], ending=ending)
+
+
+async def _driven(execution: Execution, *, token: int, task: Task) -> Task | None:
+    """Drive an execution to its end, with its log lines and metrics; None when another process took the task over."""
+    logger = log(__name__).bind(task_id=str(task.pk), client_id=str(task.client_id), task_type=task.agent_type)
+    logger = logger.bind(request_id=task.request_id)
+    logger.info("agent_task_started", attempt=task.attempts)
+    try:
+        ended = await execution.drive(token)
+    except journal.LeaseLost:
+        logger.warning("agent_task_lost")
+        return None
+    metrics.task_duration_seconds.labels(ended.agent_type).observe(ended.ran_seconds)
+    event = "agent_task_failed" if ended.status == Status.FAILED else "agent_task_completed"
+    logger.info(event, status=ended.status, exit_reason=ended.exit_reason, duration_seconds=round(ended.ran_seconds, 3))
+    return ended
+
+
+def _from_cache(answer: cache.Answer) -> e.TaskEnded:
+    return e.TaskEnded(
+        status=Status.COMPLETED, exit_reason="completed", result=answer.result, from_cache=True, model=answer.model
+    )
+
+
+def _detach(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    task = asyncio.create_task(work)
+    _detached.add(task)
+    task.add_done_callback(_settled)
+    return task
+
+
+def _settled(task: asyncio.Task[Any]) -> None:
+    _detached.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        log(__name__).debug("detached_task_failed", error=type(error).__name__)
