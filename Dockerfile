@@ -46,6 +46,11 @@ USER 10001:10001
 
 
 FROM runtime AS model
+USER root
+# OpenMP, which llama.cpp wants. Debian's stable release has one version of it.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
 COPY --from=model-packages /opt/venv /opt/venv
 COPY agentplatform/__init__.py ./agentplatform/
 COPY agentplatform/embedded ./agentplatform/embedded

@@ -88,7 +88,7 @@ async def _whole(effect: CallModel) -> Reply:
     completion = await client().chat.completions.create(**_request(effect))
     message = completion.choices[0].message
     calls = tuple(_tool_call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
-    text = message.content or ""
+    text = _storable(message.content or "")
     return Reply(text, calls, _usage(completion.usage, effect, text), completion.model or effect.agent.model)
 
 
@@ -104,9 +104,9 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
             usage, model = chunk.usage or usage, chunk.model or model
             for choice in chunk.choices:
                 is_finished = is_finished or choice.finish_reason is not None
-                if choice.delta.content:
-                    pieces.append(choice.delta.content)
-                    on_text(choice.delta.content)
+                if piece := _storable(choice.delta.content or ""):
+                    pieces.append(piece)
+                    on_text(piece)
                 for part in choice.delta.tool_calls or ():
                     call = calls.setdefault(part.index, {"id": "", "name": "", "arguments": ""})
                     call["id"] = part.id or call["id"]
@@ -149,7 +149,12 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> ToolCall:
-    return ToolCall(call_id or "call", name or "", arguments or "{}")
+    return ToolCall(_storable(call_id or "call"), _storable(name or ""), _storable(arguments or "{}"))
+
+
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL cannot store: NUL, and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def _usage(usage: Any, effect: CallModel, text: str) -> Usage:

@@ -26,6 +26,7 @@ from agents.engine.json_schema import schema_fault
 CURSOR = "^[0-9a-f]{14}-[0-9a-f]{32}$"
 MAX_CONTEXT_BYTES = 32 * 1024
 MAX_METADATA_BYTES = 8 * 1024
+MAX_DEPTH = 64
 Status = Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
 ExitReason = Literal[
     "completed", "cancelled", "timed_out", "max_steps", "budget_exceeded", "guardrail_blocked", "tool_failed",
@@ -47,6 +48,21 @@ def _clean_text(value: str) -> str:
         limit = settings.MAX_TASK_CHARACTERS
         raise PydanticCustomError("long", "At most {limit} characters.", {"limit": limit, "code": "max_length"})
     return text
+
+
+def _shallow(value: object) -> object:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise PydanticCustomError("deep", "At most {limit} levels deep.", {"limit": MAX_DEPTH, "code": "max_depth"})
+        level = [
+            item
+            for parent in level
+            if isinstance(parent, dict | list)
+            for item in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return value
 
 
 def _storable(value: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
@@ -103,7 +119,7 @@ def _uuid(value: str) -> str:
         raise PydanticCustomError("uuid", "This is no UUID.") from None
 
 
-JsonObject = dict[str, JsonValue]
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_shallow)]
 UuidText = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_uuid)]
 USD_SCHEMA = {"anyOf": [{"type": "string", "pattern": r"^\d{1,4}(\.\d{1,9})?$"}, {"type": "number"}]}
 Usd = Annotated[Decimal, BeforeValidator(_money), PlainSerializer(str, return_type=str), WithJsonSchema(USD_SCHEMA)]

@@ -100,7 +100,7 @@ class FeedbackAdmin(ModelAdmin):
 
     @display(description="comment")
     def said(self, feedback: Feedback) -> str:
-        return Truncator(feedback.comment or feedback.correction).chars(100)
+        return Truncator(feedback.comment).chars(100)
 
     @display(description="tags")
     def listed_tags(self, feedback: Feedback) -> str:

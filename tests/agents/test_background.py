@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from redis import Redis
 
 from agents import journal, sweeper
 from agents.engine import events as e
@@ -92,11 +93,10 @@ def test_a_message_that_comes_twice_runs_once(alice: Persona, model: ScriptedMod
     assert alice.status(task_id).json()["status"] == "completed"
 
 
-def test_a_lost_message_is_published_again(
-    alice: Persona, redis_server: object, request: pytest.FixtureRequest
-) -> None:
+def test_a_lost_message_is_published_again(alice: Persona, redis_server: Redis, request: pytest.FixtureRequest) -> None:
     task_id = queued(alice)
-    redis_server.flushall()  # type: ignore[attr-defined]  # redis.Redis
+    eventually(lambda: redis_server.keys("*celery*agents"))
+    redis_server.flushall()
     Outbox.objects.update(publish_at=Now())
     request.getfixturevalue("worker")
     assert sweeper.sweep()["republished"] == 1

@@ -124,3 +124,10 @@ def test_the_types_are_those_the_key_may_call(alice: Persona) -> None:
     assert "calculator" in agents["analyst"]["tools"]
     assert agents["auto"]["delegates"]
     assert agents["general"]["limits"]["max_cost_usd"] == "0.5"
+
+
+def test_it_drops_what_postgresql_cannot_store(alice: Persona, model: ScriptedModel) -> None:
+    model.answers("before\x00 \ud800 after")
+    task = alice.execute("Say it.").json()
+    assert task["result"] == "before ? after"
+    assert alice.status(task["task_id"]).json()["result"] == "before ? after"

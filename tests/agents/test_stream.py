@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from redis import Redis
 
 from agents.engine.events import TaskEnded
 from agents.models import Event
@@ -120,13 +121,13 @@ def test_events_can_be_read_after_the_run(alice: Persona, model: ScriptedModel) 
 
 @pytest.mark.parametrize("is_redis_lost", [False, True])
 def test_a_stream_resumes_after_any_event(
-    alice: Persona, model: ScriptedModel, redis_server: object, is_redis_lost: bool
+    alice: Persona, model: ScriptedModel, redis_server: Redis, is_redis_lost: bool
 ) -> None:
     model.answers(tool_call("calculator", expression="2+2"), text("It is four.", chunks=list("It is four.")))
     with alice.stream("What is 2+2?", agent_type="analyst") as stream:
         live = stream.events
     if is_redis_lost:
-        redis_server.flushall()  # type: ignore[attr-defined]  # redis.Redis
+        redis_server.flushall()
     for index, seen in enumerate(live[:-1]):
         with alice.events(live[0].data["task_id"], last_event_id=seen.id) as resumed:
             rest = resumed.events

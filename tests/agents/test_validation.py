@@ -7,6 +7,15 @@ import pytest
 from tests.api import Persona
 from tests.scripted_model import ScriptedModel
 
+
+def nested(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"task": None}, "task", "invalid"),
     ({"task": ""}, "task", "min_length"),
@@ -20,6 +29,8 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"task": "x", "context": []}, "context", "invalid"),
     ({"task": "x", "context": {"a": "x" * 40_000}}, "context", "max_length"),
     ({"task": "x", "context": {"a": "\x00"}}, "context", "invalid"),
+    ({"task": "x", "context": {"a": nested(100)}}, "context", "max_depth"),
+    ({"task": "x", "metadata": {"a": nested(900)}}, "metadata", "max_depth"),
     ({"task": "x", "async_execution": "yes"}, "async_execution", "invalid"),
     ({"task": "x", "async_execution": True, "stream": True}, "stream", "invalid"),
     ({"task": "x", "conversation_id": "7"}, "conversation_id", "invalid"),
