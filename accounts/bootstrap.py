@@ -26,7 +26,8 @@ def fill() -> list[str]:
     report = [f"tier {tier.slug} created" for tier in fill_tiers()]
     given = given_keys(settings.API_KEYS)
     report += [f"key {key.prefix} of API_KEYS created, tier {key.client.tier.slug}" for key in fill_keys(given)]
-    if fill_demo_key(is_wanted=settings.EMBEDDED.database_url == settings.DATABASE_URL and not given):
+    is_trial = settings.DEMO_KEY or settings.EMBEDDED.database_url == settings.DATABASE_URL
+    if fill_demo_key(is_wanted=is_trial and not given):
         report.append("demo key created")
     if settings.ADMIN_PASSWORD and fill_admin(settings.ADMIN_PASSWORD):
         report.append(f"operator {ADMIN_NAME} created")

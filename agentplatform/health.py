@@ -20,6 +20,7 @@ from agentplatform import __version__
 from agentplatform import redis as platform_redis
 from agentplatform.database import in_database
 from agentplatform.rendering import json_response
+from agentplatform.schema import example
 from agentplatform.views import ApiView
 
 CHECK_TIMEOUT_SECONDS = 0.9
@@ -84,7 +85,21 @@ async def health() -> Health:
     return Health(status=status, timestamp=datetime.now(UTC), version=__version__, checks=checks)
 
 
-@extend_schema(auth=[], responses={200: Health, 503: Health}, tags=["health"])
+EXAMPLE: dict[str, Any] = {
+    "status": "healthy",
+    "timestamp": "2026-11-23T10:30:00Z",
+    "version": "1.0.0",
+    "checks": {"database": "ok", "redis": "ok", "orchestrator": "ok", "worker": "ok"},
+}
+DATABASE_AWAY = {**EXAMPLE, "status": "unhealthy", "checks": {**EXAMPLE["checks"], "database": "unreachable"}}
+
+
+@extend_schema(
+    auth=[],
+    responses={200: Health, 503: Health},
+    examples=[example("All is well", EXAMPLE, status=200), example("The database is away", DATABASE_AWAY, status=503)],
+    tags=["health"],
+)
 class HealthView(ApiView):
     """The state of every part we lean on."""
 
@@ -93,7 +108,12 @@ class HealthView(ApiView):
         return json_response(answer, status=503 if answer.status == "unhealthy" else 200)
 
 
-@extend_schema(auth=[], responses={200: dict[str, str]}, tags=["health"])
+@extend_schema(
+    auth=[],
+    responses={200: dict[str, str]},
+    examples=[example("Alive", {"status": "alive"}, status=200)],
+    tags=["health"],
+)
 class LiveView(ApiView):
     """Whether this process runs; an orchestrator restarts it when this does not answer."""
 
@@ -101,7 +121,15 @@ class LiveView(ApiView):
         return json_response({"status": "alive"})
 
 
-@extend_schema(auth=[], responses={200: dict[str, str], 503: dict[str, str]}, tags=["health"])
+@extend_schema(
+    auth=[],
+    responses={200: dict[str, str], 503: dict[str, str]},
+    examples=[
+        example("Ready", {"status": "ready"}, status=200),
+        example("Not yet", {"status": "migrations_pending"}, status=503),
+    ],
+    tags=["health"],
+)
 class ReadyView(ApiView):
     """Whether to send traffic here: the database answers and its schema is current."""
 

@@ -39,6 +39,7 @@ MODEL_TIMEOUT_SECONDS = environment.decimal("MODEL_TIMEOUT_SECONDS", 600, least=
 MODEL_MAX_RETRIES = environment.number("MODEL_MAX_RETRIES", 2, least=0, most=10)
 
 API_KEYS = environment.words("API_KEYS")
+DEMO_KEY = environment.choice("DEMO_KEY", "no", ("no", "yes")) == "yes" and not IN_PRODUCTION
 DEFAULT_RATE_LIMIT = environment.number("DEFAULT_RATE_LIMIT", 10, least=1, most=100_000)
 RATE_LIMIT_WINDOW = environment.number("RATE_LIMIT_WINDOW", 60, least=1, most=86_400)
 FAILED_AUTHENTICATION_LIMIT = environment.number("FAILED_AUTHENTICATION_LIMIT", 60, least=1, most=1_000_000)
@@ -117,7 +118,7 @@ MIDDLEWARE = [
     "agentplatform.middleware.PrometheusBefore",
     "agentplatform.middleware.RequestContext",
     "agentplatform.middleware.SecurityHeaders",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "agentplatform.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -205,11 +206,6 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Send a task; agents do it: in the request, in the background, or streamed.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True, "filter": True},
     "AUTHENTICATION_WHITELIST": [],
     "POSTPROCESSING_HOOKS": ["agentplatform.schema.describe_errors"],
     "SERVERS": [],
