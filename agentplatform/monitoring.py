@@ -30,7 +30,7 @@ SAMPLE = """\
 agent_tasks{status="running"} 3.0
 # HELP agent_requests_total Calls of POST /agent/execute.
 # TYPE agent_requests_total counter
-agent_requests_total{agent_type="general",status="200",tier="basic"} 17.0
+agent_requests_total{agent_type="general",status="completed",tier="basic"} 17.0
 """
 
 

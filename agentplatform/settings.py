@@ -48,7 +48,6 @@ TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0, least=0, most=10)
 ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
 MAX_TASK_CHARACTERS = environment.number("MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000)
 MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_BYTES", 256 * 1024, least=1024, most=64 * 1024 * 1024)
-RESPONSE_CACHE_SECONDS = environment.number("RESPONSE_CACHE_SECONDS", 300, least=1, most=86_400)
 
 PORT = environment.number("PORT", 8000, least=1, most=65_535)
 WEB_WORKERS = environment.number("WEB_WORKERS", len(os.sched_getaffinity(0)), least=1, most=256)

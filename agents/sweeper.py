@@ -1,4 +1,4 @@
-"""Mends what went wrong elsewhere: messages that were lost, tasks whose process went away, tasks past their time.
+"""Mends what went wrong elsewhere: messages that were lost, tasks whose process went away, tasks past their time. Forgets what is kept for a time.
 
 A process of its own, so that deadlines hold with no worker alive. Several may run: each takes only rows nobody else has locked.
 """
@@ -14,11 +14,13 @@ from agentplatform.logs import log
 from agents import journal, outbox
 from agents.engine import events as e
 from agents.engine.state import fold
-from agents.models import Task
+from agents.models import IdempotencyKey, Task
 from agents.teams import specs_of
 
 BATCH = 100
 MOST_QUEUED = timedelta(hours=24)
+KEY_KEPT = timedelta(hours=24)
+KEY_BATCH = 1000
 Status = Task.Status
 
 
@@ -28,6 +30,7 @@ def sweep() -> dict[str, int]:
         "taken_over": take_over,
         "timed_out": time_out,
         "republished": outbox.republish,
+        "forgotten": forget_requests,
     }
     return {name: chore() for name, chore in chores.items()}
 
@@ -63,6 +66,12 @@ def time_out() -> int:
         for task in stale:
             _end(task, Status.FAILED, "timed_out", "The task waited in the queue for longer than 24 hours.")
     return len(late) + len(stale)
+
+
+def forget_requests() -> int:
+    """Drop the Idempotency-Keys that have had their 24 hours, a batch at a time."""
+    stale = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_KEPT).values("pk")[:KEY_BATCH]
+    return IdempotencyKey.objects.filter(pk__in=stale).delete()[0]
 
 
 def _end(task: Task, status: str, reason: str, message: str) -> None:

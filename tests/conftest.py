@@ -26,27 +26,37 @@ ENVIRONMENT = {
 # Empty, they count as unset; a developer's own `.env` cannot fill them in.
 UNSET = ("API_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "CELERY_BROKER_URL", "METRICS_TOKEN", "API_KEY_PEPPER")
 
+# One of xdist's workers; None for the process that starts the run.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+
+running = pytest.StashKey[contextlib.ExitStack]()
 scripted_model = pytest.StashKey[ScriptedModel]()
 
 pytest.register_assert_rewrite("tests.api", "tests.waiting")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what this process needs, and have it stopped when pytest ends, also by Ctrl-C or TERM."""
-    running = contextlib.ExitStack()
-    config.add_cleanup(running.close)
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is None:
+    """Start the stores, and have them stopped when pytest ends, also by Ctrl-C or TERM."""
+    config.stash[running] = contextlib.ExitStack()
+    config.add_cleanup(config.stash[running].close)
+    if WORKER is None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         if not config.option.collectonly:
-            running.enter_context(stores.running())
-    if worker is None and config.getoption("dist", "no") != "no":
+            config.stash[running].enter_context(stores.running())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start what a process that runs tests has for itself, then Django. Coverage is being measured by now."""
+    config = session.config
+    if WORKER is None and config.getoption("dist", "no") != "no":
         return
+    enter = config.stash[running].enter_context
     if not config.option.collectonly:
-        running.enter_context(stores.own(worker or "gw0"))
-    folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="agentplatform-")))
+        enter(stores.own(WORKER or "gw0"))
+    folder = Path(enter(tempfile.TemporaryDirectory(prefix="agentplatform-")))
     model = config.stash[scripted_model] = ScriptedModel()
-    running.callback(model.stop)
+    config.stash[running].callback(model.stop)
     os.environ |= ENVIRONMENT | dict.fromkeys(UNSET, "")
     os.environ |= {
         "OPENAI_BASE_URL": model.base_url,

@@ -16,8 +16,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 
 HEALTHY_SECONDS = 30.0
@@ -37,7 +38,7 @@ class Answer:
     """What the platform said."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     text: str
 
     @property
@@ -74,10 +75,10 @@ class Smoke:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:
-                return Answer(answer.status, dict(answer.headers), answer.read().decode())
+                return Answer(answer.status, answer.headers, answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, dict(error.headers), error.read().decode(errors="replace"))
+                return Answer(error.code, error.headers, error.read().decode(errors="replace"))
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"{method} {path}: no answer: {getattr(error, 'reason', None) or error}") from error
 
@@ -162,7 +163,7 @@ class Smoke:
                 break
             answer = self.call("POST", "/agent/execute", {"task": task, "limits": {"max_output_tokens": 200}})
         problem = answer.expect(429).json
-        if "Retry-After" not in answer.headers or problem["code"] != "rate_limited":
+        if not answer.headers.get("Retry-After") or problem["code"] != "rate_limited":
             raise Failed(f"a 429 without Retry-After or with the code {problem['code']}")
         return f"429 after {limit} requests, next in {answer.headers['Retry-After']} s"
 

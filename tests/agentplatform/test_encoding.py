@@ -2,7 +2,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentplatform.encoding import encoded
@@ -13,6 +13,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(JSON)
 def test_whatever_is_json_goes_out_unchanged(data: object) -> None:
     assert json.loads(encoded(data)) == data

@@ -1,7 +1,12 @@
 """The Idempotency-Key: sending a request again gives the same task."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
+from django.db.models.functions import Now
+
+from agents import sweeper
+from agents.models import IdempotencyKey
 from tests.api import Persona
 from tests.scripted_model import ScriptedModel
 from tests.waiting import eventually
@@ -60,6 +65,16 @@ def test_a_replay_is_not_counted(alice: Persona) -> None:
     alice.execute(headers=KEY)
     third = alice.execute("Another.")
     assert int(third.headers["x-ratelimit-remaining"]) == int(first.headers["x-ratelimit-remaining"]) - 1
+
+
+def test_a_key_is_free_again_after_a_day(alice: Persona) -> None:
+    first = alice.execute("One thing.", headers=KEY)
+    IdempotencyKey.objects.update(created_at=Now() - timedelta(hours=23))
+    sweeper.sweep()
+    assert alice.execute("One thing.", headers=KEY).json() == first.json()
+    IdempotencyKey.objects.update(created_at=Now() - timedelta(hours=24, seconds=1))
+    assert sweeper.sweep()["forgotten"] == 1
+    assert "idempotent-replayed" not in alice.execute("Another.", headers=KEY).headers
 
 
 def test_another_clients_key_is_its_own(alice: Persona, charlie: Persona) -> None:
