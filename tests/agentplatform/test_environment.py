@@ -77,3 +77,34 @@ def test_dotenv_fills_in_what_the_environment_leaves_out(monkeypatch: pytest.Mon
 
 def test_dotenv_may_be_missing(tmp_path: Path) -> None:
     environment.load_dotenv(tmp_path / ".env")
+
+
+def test_a_value_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from the file\n")
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
+    assert environment.text(NAME) == "from the file"
+
+    monkeypatch.setenv(NAME, "from the environment")
+    assert environment.text(NAME) == "from the environment"
+
+
+def test_an_empty_file_counts_as_unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("\n")
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "secret"))
+    assert environment.text(NAME, "default") == "default"
+
+
+def test_a_file_that_cannot_be_read_ends_the_start_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "missing"))
+    with pytest.raises(SystemExit, match=f"^{NAME}_FILE: .*missing cannot be read: No such file or directory"):
+        environment.text(NAME)
+
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
+    monkeypatch.setenv(f"{NAME}_FILE", str(tmp_path / "binary"))
+    with pytest.raises(SystemExit, match="it is not text"):
+        environment.text(NAME)
