@@ -52,7 +52,7 @@ clean: ## Remove the virtual environment and what tools leave behind; the data i
 INSTALL = echo 'Installing pinned packages, about 200 MB the first time …' >&2; { \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
 	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2> /dev/null)}}" \
-	$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes $(FILES) || \
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --no-deps --require-hashes $(FILES) || \
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes $(FILES); } >&2
 
 $(RUNTIME): FILES = -r requirements.txt -r requirements/embedded.txt

@@ -1,4 +1,4 @@
-"""Mends what went wrong elsewhere: messages that were lost, tasks whose process went away, tasks past their time. Forgets what is kept for a time.
+"""Mends what went wrong elsewhere: lost messages, tasks whose process went away, tasks past their time; forgets what is old.
 
 A process of its own, so that deadlines hold with no worker alive. Several may run: each takes only rows nobody else has locked.
 """

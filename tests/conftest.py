@@ -41,8 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(config.stash[running].close)
     if WORKER is None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        enter = config.stash[running].enter_context
+        # A worker that is interrupted twice may leave something behind; not so this process.
+        folder = enter(tempfile.TemporaryDirectory(prefix="agentplatform-", ignore_cleanup_errors=True))
+        os.environ["TESTS_FOLDER"] = folder
         if not config.option.collectonly:
-            config.stash[running].enter_context(stores.running())
+            enter(stores.running(Path(folder) / "stores"))
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,10 +55,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if WORKER is None and config.getoption("dist", "no") != "no":
         return
-    enter = config.stash[running].enter_context
+    process = WORKER or "gw0"
     if not config.option.collectonly:
-        enter(stores.own(WORKER or "gw0"))
-    folder = Path(enter(tempfile.TemporaryDirectory(prefix="agentplatform-")))
+        config.stash[running].enter_context(stores.own(process))
+    folder = Path(os.environ["TESTS_FOLDER"]) / process
     model = config.stash[scripted_model] = ScriptedModel()
     config.stash[running].callback(model.stop)
     os.environ |= ENVIRONMENT | dict.fromkeys(UNSET, "")

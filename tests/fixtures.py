@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import django.test
 import httpx
+import hypothesis
 import pytest
 import redis
 from celery.contrib.testing.worker import start_worker
@@ -36,6 +37,10 @@ from tests.baseline import Baseline
 from tests.conftest import scripted_model
 from tests.scripted_model import ScriptedModel
 from tests.server import serving
+
+# A machine that is busy with other things is no reason to fail.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

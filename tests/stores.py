@@ -9,7 +9,6 @@ superuser, as in Docker's images.
 import contextlib
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,12 +21,12 @@ from agentplatform.embedded.stores import running_stores
 
 
 @contextlib.contextmanager
-def running() -> Iterator[None]:
-    """Have both stores for the block, and their addresses in the environment."""
+def running(folder: Path) -> Iterator[None]:
+    """Have both stores for the block, with their files in the folder and their addresses in the environment."""
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="agentplatform-") as folder, running_stores(Path(folder)) as addresses:
+    with running_stores(folder) as addresses:
         assert addresses.database_url is not None
         assert addresses.redis_url is not None
         os.environ |= {"DATABASE_URL": addresses.database_url, "REDIS_URL": addresses.redis_url}

@@ -18,13 +18,19 @@ def free_port() -> int:
             return port
 
 
-def is_free(host: str, port: int) -> bool:
-    """Tell whether one could listen there now. Raises OSError when the host is not this machine's."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
+def numeric(host: str) -> str:
+    """Give the address of a host's name, an IPv4 one if it has any. Raises OSError when nobody knows the name."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return str(min(found, key=lambda info: info[0] != socket.AF_INET)[4][0])
+
+
+def is_free(address: str, port: int) -> bool:
+    """Tell whether one could listen there now. Raises OSError when the address is not this machine's."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # remains of closed connections do not count
         try:
-            probe.bind(address)
+            probe.bind((address, port))
             probe.listen()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

@@ -37,7 +37,7 @@ class Plan:
     @property
     def local_host(self) -> str:
         """The name under which this machine reaches the web server."""
-        return {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}.get(self.host, self.host)  # noqa: S104  # compared, not bound
+        return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self.host, self.host)  # noqa: S104  # compared, not bound
 
     @property
     def base_url(self) -> str:

@@ -22,7 +22,7 @@ from agentplatform.embedded import addresses, lifeline, model, postgres, unprivi
 from agentplatform.embedded.addresses import Addresses
 from agentplatform.embedded.claim import claim
 from agentplatform.embedded.errors import AlreadyClaimed, NotInstalled, PreparationFailed
-from agentplatform.embedded.ports import LOOPBACK, free_port, is_free
+from agentplatform.embedded.ports import LOOPBACK, free_port, is_free, numeric
 from agentplatform.embedded.program import Program
 from agentplatform.embedded.stores import running, running_stores
 from tests.waiting import eventually
@@ -259,6 +259,13 @@ def test_a_port_in_use_is_not_free(served: Addresses) -> None:
     assert port
     assert not is_free(LOOPBACK, port)
     assert is_free(LOOPBACK, free_port())
+
+
+def test_a_hosts_name_becomes_an_address() -> None:
+    assert numeric("localhost") == LOOPBACK
+    assert numeric("::1") == "::1"
+    with pytest.raises(OSError, match="not known"):
+        numeric("nowhere.invalid")
 
 
 def test_an_address_of_another_machine_is_an_error() -> None:

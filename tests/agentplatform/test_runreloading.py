@@ -40,7 +40,7 @@ def run(project: Path) -> Iterator[list[subprocess.Popen[str]]]:
     made: list[subprocess.Popen[str]] = []
     yield made
     for process in made:
-        process.kill()
+        process.terminate()  # it takes its program along, which has our pipe too
         process.communicate()
 
 

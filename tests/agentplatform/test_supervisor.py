@@ -166,7 +166,7 @@ def test_the_line_to_paste_survives_a_shell() -> None:
         ("127.0.0.1", "http://127.0.0.1:8000"),
         ("0.0.0.0", "http://127.0.0.1:8000"),
         ("::", "http://[::1]:8000"),
-        ("agents.example", "http://agents.example:8000"),
+        ("192.0.2.7", "http://192.0.2.7:8000"),
     ],
 )
 def test_the_address_is_one_that_this_machine_reaches(host: str, url: str) -> None:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from agentplatform import environment
 from agentplatform.embedded.errors import EmbeddedError
 from agentplatform.embedded.lifeline import die_with_parent
-from agentplatform.embedded.ports import LOOPBACK, is_free
+from agentplatform.embedded.ports import LOOPBACK, is_free, numeric
 from agentplatform.supervisor.child import StartFailed
 from agentplatform.supervisor.json_lines import JsonLines
 from agentplatform.supervisor.plan import Plan
@@ -43,11 +43,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         die_with_parent(signal.SIGTERM)
-        plan = _plan(options)
-        if plan.has_web:
-            _refuse_taken_port(plan)
         try:
-            asyncio.run(_run(plan))
+            asyncio.run(_run(_plan(options)))
         except (EmbeddedError, StartFailed) as error:
             raise CommandError(str(error)) from error
 
@@ -62,7 +59,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         project_dir=settings.BASE_DIR,
         data_dir=settings.DATA_DIR,
         metrics_dir=Path(environment.text("PROMETHEUS_MULTIPROC_DIR", str(settings.DATA_DIR / "metrics"))).absolute(),
-        host=options["host"],
+        host=LOOPBACK if options["no_web"] else _free_address(options["host"], options["port"]),
         port=options["port"],
         web_workers=options["workers"],
         has_web=not options["no_web"],
@@ -76,13 +73,15 @@ def _plan(options: dict[str, Any]) -> Plan:
     )
 
 
-def _refuse_taken_port(plan: Plan) -> None:
+def _free_address(host: str, port: int) -> str:
     try:
-        free = is_free(plan.host, plan.port)
+        address = numeric(host)
+        is_taken = not is_free(address, port)
     except OSError as error:
-        raise CommandError(f"cannot listen on {plan.host}:{plan.port}: {error.strerror}") from error
-    if not free:
-        raise CommandError(f"port {plan.port} is taken; end what listens there, or choose another with PORT or --port.")
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    if is_taken:
+        raise CommandError(f"port {port} is taken; end what listens there, or choose another with PORT or --port.")
+    return address
 
 
 async def _run(plan: Plan) -> None:
