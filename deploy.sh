@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Deploys the platform on this machine with Docker Compose: ./deploy.sh --help
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+[[ ${BASH_SOURCE[0]} != */* ]] || cd "${BASH_SOURCE[0]%/*}"
 
 readonly LEAST_COMPOSE=2.24.0
 readonly LEAST_FREE_MB=3000

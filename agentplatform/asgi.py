@@ -37,7 +37,7 @@ class ApiHandler(ASGIHandler):
         self._middleware_chain = handler
 
 
-console = ASGIHandler()
+console = BodyLimit(ASGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 api = BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
-from uuid_utils import uuid7
 
 from agentplatform import metrics
 from agentplatform.errors import CONTENT_TYPE, RequestTooLarge, problem
+from agentplatform.middleware import SECURITY_HEADERS, sane_request_id
 
 Scope = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _declared_bytes(scope) > self.limit_bytes:
-            await self._refuse(send)
+            await self._refuse(scope, send)
             return
         received = 0
 
@@ -38,18 +38,18 @@ class BodyLimit:
 
         await self.application(scope, limited, send)
         if received > self.limit_bytes:
-            await self._refuse(send)
+            await self._refuse(scope, send)
 
-    async def _refuse(self, send: Send) -> None:
-        error, request_id = RequestTooLarge(self.limit_bytes), str(uuid7())
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        error, request_id = RequestTooLarge(self.limit_bytes), sane_request_id(_header(scope, b"x-request-id"))
         metrics.refusals_total.labels(error.code).inc()
         body = orjson.dumps(problem(error, request_id))
         headers = {
             "content-type": CONTENT_TYPE,
             "content-length": str(len(body)),
             "connection": "close",
-            "x-content-type-options": "nosniff",
             "x-request-id": request_id,
+            **{name.lower(): value for name, value in SECURITY_HEADERS.items()},
         }
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": error.status, "headers": encoded})
@@ -57,5 +57,10 @@ class BodyLimit:
 
 
 def _declared_bytes(scope: Scope) -> int:
-    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    declared = _header(scope, b"content-length")
     return int(declared) if declared.isdigit() else 0
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    value: bytes = dict(scope["headers"]).get(name, b"")
+    return value.decode("latin1")

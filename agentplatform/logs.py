@@ -49,17 +49,7 @@ def logging_config(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in (
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "openai",
-        "amqp",
-        "asyncio",
-        "kombu",
-        "celery.worker.strategy",
-        "celery.app.trace",
-    ):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(max(logging.getLevelName(level), logging.WARNING))
     # Django repeats every 4xx and 5xx as a line of its own; only an exception that it caught itself is news.
     logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))

@@ -20,6 +20,13 @@ from agentplatform.logs import log
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
 
 class Middleware:
     """What the classes below share: natively async, one handler inside."""
@@ -32,6 +39,11 @@ class Middleware:
         markcoroutinefunction(self)  # type: ignore[type-var]  # an object that is called works as well
 
 
+def sane_request_id(sent: str) -> str:
+    """The caller's own request id where it is sane, else a new one."""
+    return sent if SANE_REQUEST_ID.fullmatch(sent) else str(uuid7())
+
+
 def request_id_of(request: HttpRequest) -> str:
     """The id that RequestContext gave the request."""
     return str(getattr(request, "request_id", ""))
@@ -42,8 +54,7 @@ class RequestContext(Middleware):
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        sent = request.headers.get("X-Request-ID", "")
-        request_id = sent if SANE_REQUEST_ID.fullmatch(sent) else str(uuid7())
+        request_id = sane_request_id(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]  # Django's way to hand a value down the stack
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -69,10 +80,8 @@ class SecurityHeaders(Middleware):
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = await self.get_response(request)
-        response.setdefault("X-Content-Type-Options", "nosniff")
-        response.setdefault("X-Frame-Options", "DENY")
-        response.setdefault("Referrer-Policy", "same-origin")
-        response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        for name, value in SECURITY_HEADERS.items():
+            response.setdefault(name, value)
         if settings.IN_PRODUCTION:
             response.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response

@@ -7,6 +7,8 @@ it works). Without Redis, requests in flight are still joined within the process
 import asyncio
 import contextlib
 import hashlib
+import json
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import orjson
+from redis.asyncio import Redis
 
 from agentplatform import redis as platform_redis
 from agentplatform.encoding import encoded
@@ -69,7 +72,7 @@ async def found(policy: Policy) -> Answer | None:
         kept = await platform_redis.attempt(lambda client: client.get(_answer_key(policy.key)))
     except platform_redis.Away:
         kept = None
-    return Answer(**orjson.loads(kept)) if kept else None
+    return Answer(**json.loads(kept)) if kept else None
 
 
 async def store(policy: Policy, answer: Answer) -> None:
@@ -115,6 +118,7 @@ class Lead:
     """The right to make an answer; the others wait."""
 
     key: str
+    token: bytes
     here: dict[str, asyncio.Event]
     renewing: asyncio.Task[None]
 
@@ -123,15 +127,21 @@ class Lead:
         self.renewing.cancel()
         self.here.pop(self.key).set()
         with contextlib.suppress(platform_redis.Away):
-            await platform_redis.attempt(lambda client: client.delete(_lead_key(self.key)))
+            await platform_redis.attempt(self._give_up)
+
+    async def _give_up(self, client: Redis) -> None:
+        # Between the two another may have taken a lead that lapsed; then two make the answer, which costs but does no harm.
+        if await client.get(_lead_key(self.key)) == self.token:
+            await client.delete(_lead_key(self.key))
 
 
 async def _lead(key: str, here: dict[str, asyncio.Event]) -> Lead | None:
     """Take the lead, in this process and in Redis; None after a short wait when another process has it."""
     here[key] = asyncio.Event()
+    token = secrets.token_bytes(16)
     try:
         taken = await platform_redis.attempt(
-            lambda client: client.set(_lead_key(key), b"1", nx=True, px=LEAD_MILLISECONDS)
+            lambda client: client.set(_lead_key(key), token, nx=True, px=LEAD_MILLISECONDS)
         )
     except platform_redis.Away:
         taken = True
@@ -139,7 +149,7 @@ async def _lead(key: str, here: dict[str, asyncio.Event]) -> Lead | None:
         here.pop(key).set()
         raise
     if taken:
-        return Lead(key, here, asyncio.create_task(_renew(key)))
+        return Lead(key, token, here, asyncio.create_task(_renew(key)))
     try:
         await asyncio.sleep(LOOK_SECONDS)
     finally:

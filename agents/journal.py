@@ -15,8 +15,9 @@ from django.db.models import ExpressionWrapper, F, FloatField
 from django.db.models.functions import Coalesce, Extract, Now
 
 from agents.engine import events as e
-from agents.engine.state import State
+from agents.engine.state import State, fold
 from agents.models import Event, IdempotencyKey, Outbox, Task
+from agents.teams import specs_of
 
 LEASE = timedelta(seconds=30)
 REPUBLISH_AFTER = timedelta(seconds=5)
@@ -152,9 +153,8 @@ def request_cancel(task_id: UUID, client_id: UUID, by: str) -> bool:
         if task is None:
             return False
         if task.status in (Status.QUEUED, Status.AWAITING_APPROVAL):
-            end = e.TaskEnded(status=Status.CANCELLED, exit_reason="cancelled")
-            _move(task, [e.CancelRequested(by=by), end], status=end.status, exit_reason=end.exit_reason, **_ended_now())
-            Outbox.objects.filter(task=task).delete()
+            ended = e.TaskEnded(status=Status.CANCELLED, exit_reason="cancelled")
+            end_unrun(task, e.CancelRequested(by=by), ended)
         elif task.status == Status.RUNNING and task.cancel_requested_at is None:
             _move(task, [e.CancelRequested(by=by)], cancel_requested_at=Now())
         return True
@@ -166,15 +166,21 @@ def give_back(task: Task) -> None:
         task,
         [e.AttemptLost(attempt=task.attempts)],
         status=Status.QUEUED,
-        ran_seconds=F("ran_seconds") + _attempt_seconds(),
+        ran_seconds=F("ran_seconds") + attempt_seconds(),
+        attempt_started_at=None,
         lease_expires_at=None,
     )
     Outbox.objects.update_or_create(task=task, defaults={"publish_at": Now()})
 
 
-def end_for(task: Task, ended: e.TaskEnded, ending: Ending) -> None:
-    """End a task that nobody runs. The caller holds the row's lock."""
-    _move(task, [ended], **ending.columns, **_ended_now())
+def end_unrun(task: Task, *new: e.Event) -> None:
+    """End a task that nobody runs, with what it has used so far; the last event ends it. The caller holds the row's lock."""
+    known = [event for _, event in events(task.pk)]
+    opening = known[0]
+    if not isinstance(opening, e.TaskAccepted):
+        raise TypeError("A journal begins with TaskAccepted.")
+    state = fold([*known, *new], specs_of(opening.team))
+    _move(task, new, **Ending.of(state).columns, **_ended_now())
     Outbox.objects.filter(task=task).delete()
 
 
@@ -204,13 +210,15 @@ def _move(task: Task, new: Sequence[e.Event], **columns: Any) -> None:
 def _ended_now() -> dict[str, Any]:
     return {
         "completed_at": Now(),
-        "ran_seconds": F("ran_seconds") + Coalesce(_attempt_seconds(), 0.0),
+        "ran_seconds": F("ran_seconds") + attempt_seconds(),
         "lease_expires_at": None,
     }
 
 
-def _attempt_seconds() -> Any:
-    return ExpressionWrapper(Extract(Now() - F("attempt_started_at"), "epoch"), output_field=FloatField())
+def attempt_seconds() -> Coalesce:
+    """For a query: how long the present attempt has run; 0 where there is none."""
+    since = ExpressionWrapper(Extract(Now() - F("attempt_started_at"), "epoch"), output_field=FloatField())
+    return Coalesce(since, 0.0)
 
 
 def _insert(task_id: UUID, first_seq: int, new: Sequence[e.Event]) -> None:

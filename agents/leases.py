@@ -69,10 +69,10 @@ def _keep() -> None:
     renewed_at = time.monotonic()
     while True:
         time.sleep(LOOK_SECONDS)
+        _wake.clear()  # before looking: who comes after the look wakes us
         with _lock:
             mine = list(_held.values())
         if not mine:
-            _wake.clear()
             _wake.wait()
             renewed_at = time.monotonic()
             continue

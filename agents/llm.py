@@ -13,6 +13,11 @@ from agents.engine.effects import CallModel
 from agents.engine.types import Message, ToolCall, Usage
 from agents.tools import registry
 
+OPENAI = (
+    "https://api.openai.com/v1"  # named here: an empty OPENAI_BASE_URL in the environment would mislead the package
+)
+NOWHERE = "http://127.0.0.1:1/v1"
+MODEL_NAME_CHARACTERS = 200
 OnText = Callable[[str], None]
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
@@ -42,7 +47,7 @@ def client() -> openai.AsyncOpenAI:
     if (found := _clients.get(loop)) is None:
         found = _clients[loop] = openai.AsyncOpenAI(
             api_key=settings.OPENAI_API_KEY or "none",
-            base_url=settings.OPENAI_BASE_URL or ("http://127.0.0.1:1/v1" if settings.MODEL_IS_EMBEDDED else None),
+            base_url=settings.OPENAI_BASE_URL or (NOWHERE if settings.MODEL_IS_EMBEDDED else OPENAI),
             timeout=openai.Timeout(settings.MODEL_TIMEOUT_SECONDS, connect=5),
             max_retries=settings.MODEL_MAX_RETRIES,
             http_client=openai.DefaultAioHttpClient(limits=openai.DEFAULT_CONNECTION_LIMITS),
@@ -89,7 +94,7 @@ async def _whole(effect: CallModel) -> Reply:
     message = completion.choices[0].message
     calls = tuple(_tool_call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
     text = _storable(message.content or "")
-    return Reply(text, calls, _usage(completion.usage, effect, text), completion.model or effect.agent.model)
+    return Reply(text, calls, _usage(completion.usage, effect, text), _model(completion.model, effect))
 
 
 async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
@@ -117,7 +122,7 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
         raise ModelError("The model's answer broke off.", is_retryable=True)
     text = "".join(pieces)
     made = tuple(_tool_call(call["id"], call["name"], call["arguments"]) for _, call in sorted(calls.items()))
-    return Reply(text, made, _usage(usage, effect, text), model)
+    return Reply(text, made, _usage(usage, effect, text), _model(model, effect))
 
 
 def _request(effect: CallModel) -> dict[str, Any]:
@@ -152,6 +157,10 @@ def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> 
     return ToolCall(_storable(call_id or "call"), _storable(name or ""), _storable(arguments or "{}"))
 
 
+def _model(name: object, effect: CallModel) -> str:
+    return _storable(str(name or effect.agent.model))[:MODEL_NAME_CHARACTERS]
+
+
 def _storable(text: str) -> str:
     """The text without what PostgreSQL cannot store: NUL, and halves of surrogate pairs."""
     return text.replace("\x00", "").encode(errors="replace").decode()
@@ -160,6 +169,6 @@ def _storable(text: str) -> str:
 def _usage(usage: Any, effect: CallModel, text: str) -> Usage:
     """The provider's count; where it gives none, four bytes a token."""
     if usage is not None and usage.prompt_tokens is not None:
-        return Usage(usage.prompt_tokens, usage.completion_tokens or 0)
+        return Usage(max(0, int(usage.prompt_tokens)), max(0, int(usage.completion_tokens or 0)))
     sent = sum(len(message.content.encode()) for message in effect.messages)
     return Usage(-(-sent // 4), -(-len(text.encode()) // 4))

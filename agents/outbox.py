@@ -45,12 +45,12 @@ def republish() -> int:
     with transaction.atomic():
         due = Outbox.objects.filter(publish_at__lte=Now()).order_by("publish_at")
         task_ids = list(due.select_for_update(skip_locked=True).values_list("task_id", flat=True)[:BATCH])
+        _publish(task_ids)  # first, so that what cannot be sent is not counted as sent
         # Ever later: a long queue is not made longer by reminders.
         Outbox.objects.filter(task_id__in=task_ids).update(
             publish_at=Now() + ExpressionWrapper(Value(REPUBLISH_AFTER) * (F("published") + 1), DurationField()),
             published=F("published") + 1,
         )
-    _publish(task_ids)
     return len(task_ids)
 
 

@@ -1,6 +1,5 @@
 """Which workers and sweepers run: each says so every few seconds, in PostgreSQL."""
 
-import contextlib
 import os
 import socket
 import threading
@@ -11,6 +10,7 @@ from django.db.models.functions import Now
 
 from agentplatform.database import run
 from agentplatform.errors import Unavailable
+from agentplatform.logs import log
 from agents import leases
 from agents.models import Process
 
@@ -39,6 +39,10 @@ def keep_saying(kind: str) -> None:
 
 def _keep_saying(kind: str) -> None:
     while True:
-        with contextlib.suppress(Unavailable):  # said again in a moment
+        try:
             run(say, kind)
+        except Unavailable:
+            log(__name__).warning("presence_not_said")
+        except Exception:  # noqa: BLE001  # such as a table that is not migrated yet; said again in a moment
+            log(__name__).exception("presence_failed")
         time.sleep(SAY_SECONDS)

@@ -1,12 +1,13 @@
 """Running a planned task: kept for a worker, or here and now, with the response cache before and after."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from agentplatform import metrics
 from agentplatform.database import in_database
+from agentplatform.errors import Unavailable
 from agentplatform.logs import log
 from agents import cache, journal, outbox
 from agents.engine import events as e
@@ -20,6 +21,7 @@ Status = Task.Status
 T = TypeVar("T")
 
 _detached: set[asyncio.Task[Any]] = set()
+_here: set[UUID] = set()
 
 
 async def queue(plan: Plan) -> Accepted:
@@ -36,18 +38,40 @@ async def run_here(plan: Plan) -> Accepted:
     """Run the task in this process, apart from the request: that may be cancelled, the task goes on."""
     accepted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
     running = _detach(_run(plan, accepted))
-    if plan.order.mode == Mode.SYNC:
-        try:
+    try:
+        if plan.order.mode == Mode.SYNC:
             return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            abandon(plan.order, plan.task_id)
-            raise
-    await asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED)
-    return accepted.result() if accepted.done() else running.result()
+        await asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED)
+        return accepted.result() if accepted.done() else running.result()
+    except asyncio.CancelledError:
+        abandon(plan.order, plan.task_id, once=asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED))
+        raise
+
+
+def abandon(order: Order, task_id: UUID, *, once: Awaitable[object] | None = None) -> None:
+    """The connection was lost: cancel the task where the client wished that, `once` it is there to be cancelled."""
+
+    async def cancel() -> None:
+        if once is not None:
+            await once
+        await in_database(journal.request_cancel, task_id, order.caller.client_id, "disconnect")
+
+    if order.request.on_disconnect == "cancel":
+        _ = _detach(cancel())
 
 
 async def run_queued(task_id: UUID) -> None:
-    """Run a queued task to its end, in a worker. Does nothing when another worker has it, or it has ended."""
+    """Run a queued task to its end, in a worker. Does nothing when somebody has it already, or it has ended."""
+    if task_id in _here:
+        return  # a reminder of one that waits here for its like: it must not take a second place
+    _here.add(task_id)
+    try:
+        await _run_queued(task_id)
+    finally:
+        _here.discard(task_id)
+
+
+async def _run_queued(task_id: UUID) -> None:
     numbered = await in_database(journal.events, task_id)
     if not numbered or not isinstance(opening := numbered[0][1], e.TaskAccepted):
         return
@@ -62,14 +86,8 @@ async def run_queued(task_id: UUID) -> None:
         if answer:
             execution.finish(_from_cache(answer))
         task = await _driven(execution, token=claim.token, task=claim.task)
-        if task and task.status == Status.COMPLETED:
+        if task and task.status == Status.COMPLETED and not answer:
             await cache.store(policy, cache.Answer(task.result, task.model))
-
-
-def abandon(order: Order, task_id: UUID) -> None:
-    """The connection was lost: cancel the task where the client wished that."""
-    if order.request.on_disconnect == "cancel":
-        _ = _detach(in_database(journal.request_cancel, task_id, order.caller.client_id, "disconnect"))
 
 
 async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
@@ -122,6 +140,14 @@ async def _driven(execution: Execution, *, token: int, task: Task) -> Task | Non
     except journal.LeaseLost:
         logger.warning("agent_task_lost")
         return None
+    except Unavailable as error:
+        logger.warning("agent_task_interrupted", reason="database unreachable")
+        raise Unavailable(
+            f"The database went away while the task ran; it is kept and will be taken up again: /agent/status/{task.pk}."
+        ) from error
+    except Exception:
+        logger.exception("agent_task_interrupted")
+        raise
     metrics.task_duration_seconds.labels(ended.agent_type).observe(ended.ran_seconds)
     event = "agent_task_failed" if ended.status == Status.FAILED else "agent_task_completed"
     logger.info(event, status=ended.status, exit_reason=ended.exit_reason, duration_seconds=round(ended.ran_seconds, 3))

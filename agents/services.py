@@ -93,7 +93,7 @@ async def _replayed(order: Order) -> Accepted | None:
 
 
 def _guard(request: ExecuteRequest) -> None:
-    verdict = injection.check_all([request.task, *_strings(request.context)])
+    verdict = injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
     if verdict.verdict == "block":
         raise InjectionDetected(rule=verdict.rule, score=verdict.score)
     if verdict.verdict == "flag":

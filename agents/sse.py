@@ -1,5 +1,6 @@
 """Server-sent events (the HTML standard's `text/event-stream`) of a task."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from uuid import UUID
 
@@ -32,17 +33,16 @@ def event_stream(
 
 
 async def _told(task_id: UUID, after: Position, on_gone: Callable[[], None]) -> AsyncIterator[bytes]:
-    has_ended = False
     try:
         async for frame in frames(task_id, after):
             if frame is None:
                 yield KEEP_ALIVE
                 continue
-            has_ended = has_ended or frame.is_last
             yield await _encoded(frame, task_id)
-    finally:
-        if not has_ended:
-            on_gone()
+    except (GeneratorExit, asyncio.CancelledError):
+        # The client went away. Had the task ended, there would be nothing left to do for it.
+        on_gone()
+        raise
 
 
 async def _encoded(frame: Frame, task_id: UUID) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -121,7 +122,7 @@ class Hub:
             for task_id, message in batch:
                 if isinstance(message, Delta):
                     kept = partial_key(task_id, message.call_seq)
-                    pipe.execute_command("APPEND", kept, message.text)
+                    pipe.execute_command("HSET", kept, message.offset, message.text)
                     pipe.execute_command("EXPIRE", kept, PARTIAL_TEXT_SECONDS)
                     told = [message.call_seq, message.offset, message.text]
                 else:
@@ -178,7 +179,7 @@ class Hub:
                 continue
             with contextlib.suppress(Unavailable):
                 for task_id, last_seq in await in_database(_last_numbers, list(self._inboxes)):
-                    if self._seen.get(task_id) != last_seq:
+                    if task_id in self._inboxes and self._seen.get(task_id) != last_seq:
                         self._seen[task_id] = last_seq
                         self._deliver(task_id, Appended(last_seq))
 
@@ -199,12 +200,21 @@ def partial_key(task_id: UUID, call_seq: int) -> str:
 
 
 async def partial_text(task_id: UUID, call_seq: int) -> str:
-    """The text of a step under way so far; empty when nobody knows."""
+    """The text of a step under way so far, up to the first piece that Redis does not have."""
     try:
-        kept = await platform_redis.attempt(lambda client: client.get(partial_key(task_id, call_seq)))
+        kept = await platform_redis.attempt(lambda client: _pieces(client, partial_key(task_id, call_seq)))
     except platform_redis.Away:
         return ""
-    return kept.decode(errors="ignore") if isinstance(kept, bytes) else kept or ""
+    text = ""
+    for offset, piece in sorted((int(at), piece.decode()) for at, piece in kept.items()):
+        if offset != len(text):
+            break
+        text += piece
+    return text
+
+
+async def _pieces(client: Redis, key: str) -> dict[bytes, bytes]:
+    return cast(dict[bytes, bytes], await client.hgetall(key))  # the client decodes nothing
 
 
 def _channel(task_id: UUID) -> str:

@@ -7,6 +7,7 @@ same one) has a database, a scripted model and, once a test asks for it, a web s
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,6 +38,10 @@ pytest.register_assert_rewrite("tests.api", "tests.waiting")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the stores, and have them stopped when pytest ends, also by Ctrl-C or TERM."""
+    if "agentplatform.settings" in sys.modules:
+        raise pytest.UsageError(
+            "Unset DJANGO_SETTINGS_MODULE: the tests start their stores before the settings are read."
+        )
     config.stash[running] = contextlib.ExitStack()
     config.add_cleanup(config.stash[running].close)
     if WORKER is None:

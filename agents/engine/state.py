@@ -50,7 +50,6 @@ class State:
     model: str = ""
     model_calls: int = 0
     tool_calls: int = 0
-    attempt: int = 0
     is_cancel_requested: bool = False
     model_failure: str = ""
     ended: e.TaskEnded | None = None
@@ -85,8 +84,6 @@ def evolve(state: State, event: e.Event) -> State:
 
 def _evolved(state: State, event: e.Event) -> State:
     match event:
-        case e.AttemptStarted():
-            return replace(state, attempt=event.attempt)
         case e.ModelCalled():
             run = state.runs[event.run]
             return _with(state, replace(run, step=event.step, is_open_step=True))

@@ -16,7 +16,6 @@ ANSWERS = {
     "database-cut": (503, "unavailable"),
     "forbidden": (403, "forbidden"),
     "missing": (404, "not_found"),
-    "pool-empty": (503, "unavailable"),
     "suspicious": (400, "invalid_request"),
     "task-failed": (504, "timed_out"),
 }

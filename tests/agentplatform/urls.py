@@ -6,7 +6,6 @@ from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOpera
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.urls import path
-from psycopg_pool import PoolTimeout
 from rest_framework.request import Request
 
 from agentplatform import errors, urls
@@ -25,7 +24,6 @@ ERRORS: dict[str, Exception] = {
     "database-cut": InterfaceError("secret-detail"),
     "forbidden": PermissionDenied("secret-detail"),
     "missing": Http404("secret-detail"),
-    "pool-empty": PoolTimeout("secret-detail"),
     "suspicious": SuspiciousOperation("secret-detail"),
     "task-failed": errors.TaskFailed("timed_out", "It took longer than 60 s.", {"task_id": "t"}),
 }

@@ -183,3 +183,43 @@ def test_waiting_in_the_queue_ends_after_a_day(alice: Persona) -> None:
     sweeper.sweep()
     assert alice.status(task_id).json()["exit_reason"] == "timed_out"
     assert not Outbox.objects.exists()
+
+
+def test_what_a_lost_attempt_spent_is_told_when_the_task_is_cancelled(alice: Persona) -> None:
+    task_id = queued(alice)
+    claim = journal.claim(UUID(task_id))
+    assert claim is not None
+    called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
+    calls = (e.ToolCall(id="c1", name="calculator", arguments="{}"),)
+    answered = e.ModelAnswered(
+        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=e.Usage(5, 7),
+        cost_usd=Decimal("0.0005"),
+    )  # fmt: skip
+    journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])
+    Task.objects.filter(pk=task_id).update(attempt_started_at=Now() - timedelta(seconds=3))
+    abandon(task_id)
+    sweeper.sweep()
+    Task.objects.filter(pk=task_id).update(created_at=Now() - timedelta(hours=1))
+    task = alice.post(f"/agent/cancel/{task_id}").json()
+    assert task["status"] == "cancelled"
+    assert (task["cost_usd"], task["usage"]["output_tokens"]) == ("0.0005", 7)
+    assert 3 <= task["execution_time_seconds"] < 10, "waiting in the queue is not running"
+
+
+def test_a_task_nobody_can_read_does_not_stop_the_mending_of_others(alice: Persona) -> None:
+    unreadable, other = queued(alice, "One."), queued(alice, "Two.")
+    for task_id in (unreadable, other):
+        Task.objects.filter(pk=task_id).update(created_at=Now() - timedelta(hours=25))
+    Event.objects.filter(task_id=unreadable).update(type="FromTheFuture")
+    assert sweeper.sweep()["timed_out"] == 1
+    assert alice.status(other).json()["exit_reason"] == "timed_out"
+    assert Task.objects.get(pk=unreadable).status == "queued"
+
+
+def test_a_reminder_that_cannot_be_sent_is_not_counted(alice: Persona) -> None:
+    queued(alice)
+    Outbox.objects.update(publish_at=Now())
+    with outages.redis_away():
+        sweeper.sweep()
+    assert Outbox.objects.get().published == 0
+    assert sweeper.sweep()["republished"] == 1

@@ -149,6 +149,22 @@ def test_a_late_follower_gets_the_text_so_far(alice: Persona, model: ScriptedMod
         assert first.text == "All of it."
 
 
+def test_a_hole_in_the_text_that_redis_keeps_is_never_told(
+    alice: Persona, model: ScriptedModel, redis_server: Redis, worker: None
+) -> None:
+    hold = model.holds(text("AAABBBCCC", chunks=["AAA", "BBB", "CCC"]))
+    task_id = alice.execute("Tell me.", async_execution=True).json()["task_id"]
+    eventually(lambda: model.requests)
+    call_seq = 3
+    kept = f"ap:text:{task_id}:{call_seq}"
+    redis_server.hset(kept, mapping={"0": "AAA", "6": "CCC"})
+    with alice.events(task_id) as stream:
+        stream.until("step.started")
+        assert stream.until("text.delta").data["text"] == "AAA"
+        hold.release()
+        assert "AAA" + stream.text == "AAABBBCCC"
+
+
 def test_it_streams_without_redis(alice: Persona, model: ScriptedModel) -> None:
     with outages.redis_away(), alice.stream("Tell me.") as stream:
         assert stream.names[-1] == "task.completed"
