@@ -5,6 +5,9 @@ from typing import Any
 
 import django
 
+from agentplatform.embedded.lifeline import die_with_parent
+
+die_with_parent()  # first: the parent may end while we start
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentplatform.settings")
 django.setup(set_prefix=False)
 
@@ -15,7 +18,6 @@ from django.urls import get_resolver  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
 from agentplatform.body_limit import BodyLimit  # noqa: E402
-from agentplatform.embedded.lifeline import die_with_parent  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
 
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
@@ -50,4 +52,3 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 # Now rather than within the first request.
 get_resolver().url_patterns  # noqa: B018  # reading it imports every view
 expected_migrations()
-die_with_parent()

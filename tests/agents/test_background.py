@@ -190,9 +190,9 @@ def test_what_a_lost_attempt_spent_is_told_when_the_task_is_cancelled(alice: Per
     claim = journal.claim(UUID(task_id))
     assert claim is not None
     called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
-    calls = (e.ToolCall(id="c1", name="calculator", arguments="{}"),)
+    calls = (ToolCall(id="c1", name="calculator", arguments="{}"),)
     answered = e.ModelAnswered(
-        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=e.Usage(5, 7),
+        run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=Usage(5, 7),
         cost_usd=Decimal("0.0005"),
     )  # fmt: skip
     journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])

@@ -14,6 +14,7 @@ from agents import presence, sweeper
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # they would load every view
     help = "Republish lost messages, take over abandoned tasks, enforce deadlines. Several may run."
 
     def add_arguments(self, parser: CommandParser) -> None:
