@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
 from agentplatform.logs import log
 
@@ -26,4 +26,9 @@ class Command(BaseCommand):
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(f"DATABASE_URL: the database does not answer as it should: {reason}") from error
+        except ProgrammingError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise CommandError(
+                f"The database cannot be migrated, for it is not as its migrations left it: {reason}"
+            ) from error
         log(__name__).info("database_bootstrapped")
