@@ -19,10 +19,14 @@ help: ## List these commands
 run: $(RUNTIME) ## Install what is missing and run the platform; options go into ARGS, as in ARGS="--port 8001"
 	@DIE_WITH_PARENT=1 exec $(BIN)/python manage.py runplatform $(ARGS)
 
-test: $(DEV) ## Run every test on stores of its own; ARGS go to pytest
+# Counted apart from the coverage: they run the platform in processes of its own.
+SLOW := tests/end_to_end tests/browser
+
+test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytest is told
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || \
 		echo 'Chromium is missing, so the browser tests will be skipped. Debian and Ubuntu: apt-get install chromium' >&2
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@if [ -n '$(ARGS)' ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
+	$(BIN)/python -m pytest --cov $(SLOW:%=--ignore=%) && exec $(BIN)/python -m pytest $(SLOW)
 
 lint: $(DEV) ## Check style, types and who imports whom
 	@$(BIN)/ruff check .

@@ -10,8 +10,10 @@ logs                     log events since the test began
 counted(name, **labels)  by how much a metric grew since the test began
 """
 
+import contextlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +22,7 @@ from typing import Any, Protocol
 import django.test
 import httpx
 import hypothesis
+import kombu.exceptions
 import pytest
 import redis
 from celery.contrib.testing.worker import start_worker
@@ -31,6 +34,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoDbBlocker
 
 from agentplatform.celery import app as celery_app
+from agentplatform.database import run as in_this_thread
+from agentplatform.errors import Unavailable
+from agents import outbox
 from tests import personas, process_state
 from tests.api import Api, Persona
 from tests.baseline import Baseline
@@ -146,13 +152,26 @@ def operator(database: World) -> django.test.Client:
 
 @pytest.fixture
 def worker(database: World, model: ScriptedModel) -> Iterator[None]:
-    """A Celery worker that takes jobs until the test ends."""
+    """A Celery worker that takes jobs until the test ends, and the sweeper's reminders of messages that got lost."""
+    ended = threading.Event()
+    reminding = threading.Thread(target=_remind, args=(ended,))
+    reminding.start()
     with start_worker(celery_app, pool="threads", concurrency=8, perform_ping_check=False, loglevel="INFO") as running:
         yield
+        ended.set()
+        reminding.join()
         # It would look only once a second whether it is to stop.
         vars(state)["should_terminate"] = 0
         hub: Any = running.hub
         hub.call_soon(int)
+
+
+def _remind(ended: threading.Event) -> None:
+    """A worker that stops may take a message with it; on the platform as well, the outbox makes up for that."""
+    while not ended.wait(1):
+        with contextlib.suppress(Unavailable, kombu.exceptions.OperationalError):
+            in_this_thread(outbox.republish)
+    connections.close_all()
 
 
 class Logs(logging.Handler):

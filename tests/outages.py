@@ -1,6 +1,7 @@
 """A store that is away, for this test process alone: its own database lets nobody in, its own Redis user is locked out."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -9,6 +10,9 @@ import redis
 from django.conf import settings
 from django.db import connections
 from psycopg import sql
+
+from agentplatform import redis as platform_redis
+from tests.waiting import eventually
 
 # The platform's connections have its name; the tests' own do not.
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND application_name = 'agentplatform'"
@@ -42,3 +46,5 @@ def redis_away() -> Iterator[None]:
             yield
         finally:
             connection.execute_command("ACL", "SETUSER", user, "on")
+    # What was under way when it came back may still fail, and keep this process away for a moment.
+    eventually(lambda: time.monotonic() > platform_redis._away_until)

@@ -98,8 +98,8 @@ def test_a_lost_message_is_published_again(alice: Persona, redis_server: Redis, 
     eventually(lambda: redis_server.keys("*celery*agents"))
     redis_server.flushall()
     Outbox.objects.update(publish_at=Now())
-    request.getfixturevalue("worker")
     assert sweeper.sweep()["republished"] == 1
+    request.getfixturevalue("worker")
     assert alice.ended(task_id)["status"] == "completed"
 
 
