@@ -9,6 +9,7 @@ import psycopg
 import redis
 from django.conf import settings
 from django.db import connections
+from django_redis import get_redis_connection
 from psycopg import sql
 
 from agentplatform import redis as platform_redis
@@ -46,5 +47,7 @@ def redis_away() -> Iterator[None]:
             yield
         finally:
             connection.execute_command("ACL", "SETUSER", user, "on")
+    # Of its idle connections django-redis would notice the loss at the next use, and lose that one.
+    get_redis_connection("default").connection_pool.disconnect()
     # What was under way when it came back may still fail, and keep this process away for a moment.
     eventually(lambda: time.monotonic() > platform_redis._away_until)
