@@ -1,8 +1,13 @@
-"""Typed reading of the environment: a bad value ends the start with one line that says what would be right."""
+"""Typed reading of the environment: a bad value ends the start with one line that says what would be right.
+
+A variable that is read with its `meaning` is a setting: it appears in `.env.example` and `docs/settings.md`, which
+`make docs` writes. Without a meaning it is only read.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -10,6 +15,34 @@ from urllib.parse import urlsplit
 import environ
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the reference says of one variable: what it takes, and its default, or else in words what holds without it."""
+
+    name: str
+    section: str
+    takes: str
+    default: str
+    unset: str
+    meaning: str
+
+
+declared: dict[str, Setting] = {}
+_section = ""
+
+
+def section(title: str) -> None:
+    """Begin a section of the reference: the settings read from here on belong to it."""
+    global _section
+    _section = title
+
+
+def _declare(name: str, takes: str, default: object, meaning: str, unset: str) -> None:
+    if meaning:
+        shown = "" if unset else str(default)
+        declared[name] = Setting(name=name, section=_section, takes=takes, default=shown, unset=unset, meaning=meaning)
 
 
 def refuse(name: str, problem: str) -> NoReturn:
@@ -23,11 +56,12 @@ def load_dotenv(path: Path) -> None:
         environ.Env.read_env(path, overwrite=False)
 
 
-def text(name: str, default: str = "") -> str:
+def text(name: str, default: str = "", *, meaning: str = "", unset: str = "") -> str:
     """The variable without surrounding white space, or else the content of the file that NAME_FILE names.
 
     The file is for secrets that a container is given as one. Empty counts as unset, for both.
     """
+    _declare(name, "text", default, meaning, unset)
     return os.environ.get(name, "").strip() or _file_content(f"{name}_FILE") or default
 
 
@@ -40,21 +74,25 @@ def _file_content(name: str) -> str:
         refuse(name, f"{path} cannot be read: {problem}. It takes a text file that the user {os.getuid()} may read.")
 
 
-def choice(name: str, default: str, allowed: Iterable[str]) -> str:
+def choice(name: str, default: str, allowed: Iterable[str], *, meaning: str = "") -> str:
     """One of the allowed words."""
     value = text(name, default)
-    if value not in (options := list(allowed)):
+    options = list(allowed)
+    _declare(name, _alternatives(f"`{option}`" for option in options), default, meaning, "")
+    if value not in options:
         refuse(name, f"{value!r} is not one of {', '.join(options)}.")
     return value
 
 
-def number(name: str, default: int, *, least: int, most: int) -> int:
+def number(name: str, default: int, *, least: int, most: int, meaning: str = "", unset: str = "") -> int:
     """A whole number within bounds, both included."""
+    _declare(name, f"{least} to {most}", default, meaning, unset)
     return _parsed(name, default, int, least, most, "a whole number")
 
 
-def decimal(name: str, default: float, *, least: float, most: float) -> float:
+def decimal(name: str, default: float, *, least: float, most: float, meaning: str = "") -> float:
     """A number within bounds, both included."""
+    _declare(name, f"{least} to {most}, with decimals", default, meaning, "")
     return _parsed(name, default, float, least, most, "a number")
 
 
@@ -71,13 +109,16 @@ def _parsed(name: str, default: T, parse: Callable[[str], T], least: T, most: T,
     return parsed
 
 
-def words(name: str) -> list[str]:
+def words(name: str, *, meaning: str = "", unset: str = "") -> list[str]:
     """A comma-separated list without its empty items."""
+    _declare(name, "words separated by commas", "", meaning, unset)
     return [word.strip() for word in text(name).split(",") if word.strip()]
 
 
-def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
+def url(name: str, default: str, schemes: tuple[str, ...], *, meaning: str = "", unset: str = "") -> str:
     """A URL with one of the schemes and a host. The value is not echoed: it may hold a password."""
+    forms = [f"{scheme}://…" for scheme in schemes]
+    _declare(name, _alternatives(forms), default, meaning, unset)
     value = text(name, default)
     try:
         parts = urlsplit(value)
@@ -86,5 +127,10 @@ def url(name: str, default: str, schemes: tuple[str, ...]) -> str:
     except ValueError:
         fits = False
     if not fits:
-        refuse(name, f"not a URL it can use; it takes {' or '.join(f'{scheme}://…' for scheme in schemes)}.")
+        refuse(name, f"not a URL it can use; it takes {' or '.join(forms)}.")
     return value
+
+
+def _alternatives(options: Iterable[str]) -> str:
+    *others, last = options
+    return f"{', '.join(others)} or {last}" if others else last

@@ -19,47 +19,155 @@ environment.load_dotenv(BASE_DIR / ".env")
 
 # The environment ----------------------------------------------------------------------------------------------------
 
-ENVIRONMENT = environment.choice("ENVIRONMENT", "development", ("development", "production"))
+# fmt: off
+environment.section("Where it runs")
+ENVIRONMENT = environment.choice(
+    "ENVIRONMENT", "development", ("development", "production"),
+    meaning="Production refuses the embedded stores, the embedded model and weak secrets.",
+)
 IN_PRODUCTION = ENVIRONMENT == "production"
-DATA_DIR = Path(environment.text("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+DATA_DIR = Path(environment.text(
+    "DATA_DIR", str(BASE_DIR / ".data"), unset="the project's folder `.data`",
+    meaning="Folder of the embedded stores, their passwords and the metrics' files. Runs with different folders are "
+    "independent.",
+)).absolute()
 EMBEDDED = addresses.Addresses() if IN_PRODUCTION else addresses.read(DATA_DIR)
+PORT = environment.number("PORT", 8000, least=1, most=65_535, meaning="Port of the web server.")
+WEB_WORKERS = environment.number(
+    "WEB_WORKERS", len(os.sched_getaffinity(0)), least=1, most=256, unset="one for each core",
+    meaning="Processes of the web server.",
+)
+WORKER_CONCURRENCY = environment.number(
+    "WORKER_CONCURRENCY", 100, least=1, most=2000, meaning="Tasks that one Celery worker runs at once."
+)
+LOG_LEVEL = environment.choice(
+    "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), meaning="The least important log lines that are written."
+)
 
-DATABASE_URL = environment.url("DATABASE_URL", EMBEDDED.database_url or "", ("postgres", "postgresql"))
-REDIS_URL = environment.url("REDIS_URL", EMBEDDED.redis_url or "", ("redis", "rediss", "unix"))
-CELERY_BROKER_URL = environment.url("CELERY_BROKER_URL", REDIS_URL, ("redis", "rediss", "amqp", "amqps"))
-DATABASE_THREADS = environment.number("DATABASE_THREADS", 8, least=1, most=64)
+environment.section("Stores")
+DATABASE_URL = environment.url(
+    "DATABASE_URL", EMBEDDED.database_url or "", ("postgres", "postgresql"), unset="`make run` starts one",
+    meaning="PostgreSQL, such as `postgres://user:password@host:5432/name`.",
+)
+REDIS_URL = environment.url(
+    "REDIS_URL", EMBEDDED.redis_url or "", ("redis", "rediss", "unix"), unset="`make run` starts one",
+    meaning="Redis or Valkey, such as `redis://:password@host:6379/0`.",
+)
+CELERY_BROKER_URL = environment.url(
+    "CELERY_BROKER_URL", REDIS_URL, ("redis", "rediss", "amqp", "amqps"), unset="`REDIS_URL`",
+    meaning="Celery's broker, when it is not that Redis.",
+)
+DATABASE_THREADS = environment.number(
+    "DATABASE_THREADS", 8, least=1, most=64,
+    meaning="Threads, each with a connection of its own, through which one process talks to PostgreSQL.",
+)
 
-OPENAI_API_KEY = environment.text("OPENAI_API_KEY")
-OPENAI_BASE_URL = environment.url("OPENAI_BASE_URL", "", ("http", "https"))
+environment.section("The model")
+OPENAI_API_KEY = environment.text(
+    "OPENAI_API_KEY", unset="`make run` starts a small local model, unless `OPENAI_BASE_URL` is set",
+    meaning="Key of the model provider.",
+)
+OPENAI_BASE_URL = environment.url(
+    "OPENAI_BASE_URL", "", ("http", "https"), unset="OpenAI itself",
+    meaning="Any endpoint that speaks OpenAI's chat completions, such as `http://localhost:11434/v1`.",
+)
 MODEL_IS_EMBEDDED = not (OPENAI_API_KEY or OPENAI_BASE_URL)
+LOCAL_MODEL_URL = environment.url(
+    "LOCAL_MODEL_URL", "", ("http", "https"), unset="the run's own",
+    meaning="Another place of the local model, for a run that does not start one itself, such as `http://model:8080/v1`.",
+)
 if MODEL_IS_EMBEDDED:
-    OPENAI_BASE_URL = EMBEDDED.model_url or environment.url("LOCAL_MODEL_URL", "", ("http", "https"))
-AGENT_MODEL = environment.text("AGENT_MODEL", "smollm2-135m-instruct" if MODEL_IS_EMBEDDED else "gpt-5-mini")
-MODEL_TIMEOUT_SECONDS = environment.decimal("MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600)
-MODEL_MAX_RETRIES = environment.number("MODEL_MAX_RETRIES", 2, least=0, most=10)
+    OPENAI_BASE_URL = EMBEDDED.model_url or LOCAL_MODEL_URL
+AGENT_MODEL = environment.text(
+    "AGENT_MODEL", "smollm2-135m-instruct" if MODEL_IS_EMBEDDED else "gpt-5-mini",
+    unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
+)
+MODEL_TIMEOUT_SECONDS = environment.decimal(
+    "MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600, meaning="How long one model call may take, in seconds."
+)
+MODEL_MAX_RETRIES = environment.number(
+    "MODEL_MAX_RETRIES", 2, least=0, most=10,
+    meaning="How often the provider's client makes a refused or failed model call again.",
+)
 
-API_KEYS = environment.words("API_KEYS")
-DEMO_KEY = environment.choice("DEMO_KEY", "no", ("no", "yes")) == "yes" and not IN_PRODUCTION
-DEFAULT_RATE_LIMIT = environment.number("DEFAULT_RATE_LIMIT", 10, least=1, most=100_000)
-RATE_LIMIT_WINDOW = environment.number("RATE_LIMIT_WINDOW", 60, least=1, most=86_400)
-FAILED_AUTHENTICATION_LIMIT = environment.number("FAILED_AUTHENTICATION_LIMIT", 60, least=1, most=1_000_000)
-ADMIN_LOGIN_LIMIT = environment.number("ADMIN_LOGIN_LIMIT", 10, least=1, most=1_000_000)
-TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", 0, least=0, most=10)
-ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
-MAX_TASK_CHARACTERS = environment.number("MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000)
-MAX_REQUEST_BYTES = environment.number("MAX_REQUEST_BYTES", 256 * 1024, least=1024, most=64 * 1024 * 1024)
+environment.section("Keys and limits")
+API_KEYS = environment.words(
+    "API_KEYS", unset="the development run with its embedded database has the key `demo-key-123`",
+    meaning="Keys to create at the start, each `key` (basic) or `key:tier`; tiers shipped: basic, premium, unlimited. Each "
+    "is a client of its own. They are created where missing and never changed.",
+)
+DEMO_KEY = (
+    environment.choice(
+        "DEMO_KEY", "no", ("no", "yes"),
+        meaning="Whether development has the key `demo-key-123` on a database of one's own too, while `API_KEYS` is unset. "
+        "Production ignores it.",
+    ) == "yes" and not IN_PRODUCTION
+)
+DEFAULT_RATE_LIMIT = environment.number(
+    "DEFAULT_RATE_LIMIT", 10, least=1, most=100_000,
+    meaning="Requests of the Basic tier in one window, when the database is first filled.",
+)
+RATE_LIMIT_WINDOW = environment.number(
+    "RATE_LIMIT_WINDOW", 60, least=1, most=86_400, meaning="Length of that window in seconds."
+)
+FAILED_AUTHENTICATION_LIMIT = environment.number(
+    "FAILED_AUTHENTICATION_LIMIT", 60, least=1, most=1_000_000,
+    meaning="Wrong keys that one address may send in a minute.",
+)
+ADMIN_LOGIN_LIMIT = environment.number(
+    "ADMIN_LOGIN_LIMIT", 10, least=1, most=1_000_000,
+    meaning="Passwords that one address may try on the console in a minute.",
+)
+TRUSTED_PROXIES = environment.number(
+    "TRUSTED_PROXIES", 0, least=0, most=10,
+    meaning="How many proxies of your own stand before the platform; their X-Forwarded-For is believed, nobody else's.",
+)
+ADMIN_PASSWORD = environment.text(
+    "ADMIN_PASSWORD", unset="the development run makes one and prints it",
+    meaning="Password of the console's user `admin`, who is created where missing.",
+)
 
-PORT = environment.number("PORT", 8000, least=1, most=65_535)
-WEB_WORKERS = environment.number("WEB_WORKERS", len(os.sched_getaffinity(0)), least=1, most=256)
-WORKER_CONCURRENCY = environment.number("WORKER_CONCURRENCY", 100, least=1, most=2000)
-ALLOWED_ORIGINS = environment.words("ALLOWED_ORIGINS") or ([] if IN_PRODUCTION else ["*"])
-METRICS_TOKEN = environment.text("METRICS_TOKEN")
-WORKER_METRICS_PORT = environment.number("WORKER_METRICS_PORT", 0, least=0, most=65_535)
-LOG_LEVEL = environment.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+environment.section("Requests and answers")
+MAX_TASK_CHARACTERS = environment.number(
+    "MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000, meaning="Longest task, in characters after trimming."
+)
+MAX_REQUEST_BYTES = environment.number(
+    "MAX_REQUEST_BYTES", 256 * 1024, least=1024, most=64 * 1024 * 1024, meaning="Largest request body in bytes."
+)
+ALLOWED_ORIGINS = environment.words(
+    "ALLOWED_ORIGINS", unset="every origin may call in development, none in production",
+    meaning="Web origins that may call the API from a browser, and whose forms the console trusts.",
+) or ([] if IN_PRODUCTION else ["*"])
 
-SECRET_KEY = environment.text("SECRET_KEY", "development-only")
-API_KEY_PEPPER = environment.text("API_KEY_PEPPER", "development-only")
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["*"]
+environment.section("Secrets and names")
+SECRET_KEY = environment.text(
+    "SECRET_KEY", "development-only",
+    meaning="Signs the console's sessions. Production takes a random value of at least 32 characters: "
+    "`openssl rand -hex 32`.",
+)
+API_KEY_PEPPER = environment.text(
+    "API_KEY_PEPPER", "development-only",
+    meaning="Keyed into the digests of API keys; changing it makes every key invalid. Production takes a random value of at "
+    "least 32 characters.",
+)
+ALLOWED_HOSTS = environment.words(
+    "ALLOWED_HOSTS", unset="every name in development; production must name them",
+    meaning="Host names the platform answers to.",
+) or ["*"]
+
+environment.section("Watching")
+METRICS_TOKEN = environment.text("METRICS_TOKEN", meaning="When set, /metrics asks for it as bearer token.")
+WORKER_METRICS_PORT = environment.number(
+    "WORKER_METRICS_PORT", 0, least=0, most=65_535,
+    meaning="Port on which a Celery worker serves its own metrics, for a worker that shares no folder with the web server; "
+    "0: none. The containers have 9100.",
+)
+PROMETHEUS_MULTIPROC_DIR = environment.text(
+    "PROMETHEUS_MULTIPROC_DIR", unset="`make run` uses the folder `metrics` in `DATA_DIR`",
+    meaning="Folder in which all processes add up their metrics. Processes that you start yourself need the same folder to "
+    "appear in one /metrics.",
+)
+# fmt: on
 
 if IN_PRODUCTION:
     for _name, _value in (("SECRET_KEY", SECRET_KEY), ("API_KEY_PEPPER", API_KEY_PEPPER)):
@@ -307,7 +415,7 @@ LOGGING_CONFIG = None
 logging_config(LOG_LEVEL)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 # prometheus_client itself reads the variable; services that share the folder add up to one /metrics.
-if PROMETHEUS_MULTIPROC_DIR := environment.text("PROMETHEUS_MULTIPROC_DIR"):
+if PROMETHEUS_MULTIPROC_DIR:
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 else:
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # an empty one would mean the current folder
