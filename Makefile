@@ -11,10 +11,10 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format docs lock clean
+.PHONY: help run test lint lint-compose format docs lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Install what is missing and run the platform; options go into ARGS, as in ARGS="--port 8001"
 	@DIE_WITH_PARENT=1 exec $(BIN)/python manage.py runplatform $(ARGS)
@@ -28,11 +28,22 @@ test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytes
 	@if [ -n '$(ARGS)' ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
 	$(BIN)/python -m pytest --cov $(SLOW:%=--ignore=%) && exec $(BIN)/python -m pytest $(SLOW)
 
-lint: $(DEV) ## Check style, types and who imports whom
+SCRIPTS := deploy.sh .ci/run deploy/container/entrypoint.sh $(wildcard tests/containers/*.sh tests/containers/standins/*.sh)
+
+lint: $(DEV) ## Check style, types, who imports whom, shell scripts and the Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/shellcheck $(SCRIPTS)
+	@$(BIN)/hadolint Dockerfile
+
+# Apart from `make lint`, because it wants Docker Compose; on Debian it is fetched where it is missing, and not installed.
+PLUGINS ?= /tmp/agentplatform-containers/config
+
+lint-compose: ## Check the compose files with Docker Compose itself
+	@if docker compose version > /dev/null 2>&1; then exec $(PYTHON) tests/containers/config.py; fi; \
+	tests/containers/plugins.sh $(PLUGINS) && exec $(PYTHON) tests/containers/config.py $(PLUGINS)/cli-plugins/docker-compose
 
 format: $(DEV) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .

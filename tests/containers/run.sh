@@ -8,26 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly FOLDER=${FOLDER:-/tmp/agentplatform-containers}
-readonly MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 export PORT=${PORT:-18000}
 dockerd_pid=
-
-install_plugins() {
-    local apt=$FOLDER/apt options
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources" "$FOLDER/config/cli-plugins"
-    # Lists of its own: nothing of trixie reaches the machine's apt.
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
-        "$MIRROR" > "$apt/sources/trixie.sources"
-    options=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources"
-        -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root)
-    apt-get "${options[@]}" -qq update
-    (
-        cd "$apt"
-        apt-get "${options[@]}" -qq download docker-compose docker-buildx
-        for package in ./*.deb; do dpkg-deb -x "$package" unpacked; done
-        cp unpacked/usr/libexec/docker/cli-plugins/* "$FOLDER/config/cli-plugins/"
-    )
-}
 
 start_docker() {
     command -v dockerd > /dev/null || {
@@ -58,7 +40,7 @@ fi
 trap finish EXIT
 docker info > /dev/null 2>&1 || start_docker
 if ! docker compose version > /dev/null 2>&1 || ! docker buildx version > /dev/null 2>&1; then
-    [[ -x $FOLDER/config/cli-plugins/docker-compose ]] || install_plugins
+    tests/containers/plugins.sh "$FOLDER/config"
     export DOCKER_CONFIG=$FOLDER/config
 fi
 tests/containers/standins/make.sh
