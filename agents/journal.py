@@ -20,7 +20,7 @@ from agents.models import Event, IdempotencyKey, Outbox, Task
 from agents.teams import specs_of
 
 LEASE = timedelta(seconds=30)
-REPUBLISH_AFTER = timedelta(seconds=5)
+REPUBLISH_AFTER = timedelta(seconds=3)
 MAX_ATTEMPTS = 3
 Status = Task.Status
 
@@ -106,7 +106,7 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
                     client_id=task.client_id, key=new.idempotency_key, body_digest=new.body_digest, task=task
                 )
             if status == Status.QUEUED:
-                Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER)
+                Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
     except IntegrityError as error:
         if "idempotency_key_of_client" in str(error):
             raise AlreadyAccepted from error
@@ -170,7 +170,7 @@ def give_back(task: Task) -> None:
         attempt_started_at=None,
         lease_expires_at=None,
     )
-    Outbox.objects.update_or_create(task=task, defaults={"publish_at": Now()})
+    Outbox.objects.update_or_create(task=task, defaults={"publish_at": Now(), "published": 0})
 
 
 def end_unrun(task: Task, *new: e.Event) -> None:

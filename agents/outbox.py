@@ -1,17 +1,21 @@
 """Tells the workers of queued tasks. The outbox row is the promise; the broker's message is only a hint.
 
 The process that accepts a task publishes at once, from a thread of its own, and forgets about failures: the sweeper publishes
-again whatever nobody claimed.
+again what got lost. It sees a loss by counting: of a queue with fewer messages than tasks that wait, some are lost. So a
+lost message is made up for in seconds, and a long queue is not made longer by reminders.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, F, Value
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
 
 from agentplatform.celery import app
 from agentplatform.logs import log
@@ -20,7 +24,9 @@ from agents.models import Outbox
 
 JOB = "agents.run_task"
 MAX_WAITING = 10_000
-BATCH = 500
+BATCH = 1000
+# A pooled connection may have been closed while it was idle.
+ONE_MORE = {"max_retries": 1, "interval_start": 0}
 
 _waiting: queue.Queue[UUID] = queue.Queue(MAX_WAITING)
 _lock = threading.Lock()
@@ -41,28 +47,90 @@ def announce(task_id: UUID) -> None:
 
 
 def republish() -> int:
-    """Publish the queued tasks that nobody claimed in time; several sweepers may do so. Returns how many."""
+    """Publish what has no message in the broker; several sweepers may do so. Returns how many.
+
+    No row is locked while the broker is spoken to. Raises kombu's OperationalError when it cannot be reached.
+    """
+    published = 0
+    while (task_ids := _unheard()) or (task_ids := _lost()):
+        _publish_or_give_back(task_ids)
+        published += len(task_ids)
+    return published
+
+
+def _due() -> QuerySet[Outbox]:
+    return Outbox.objects.filter(publish_at__lte=Now()).order_by("publish_at")
+
+
+def _unheard() -> list[UUID]:
+    """Tasks that were queued again and that no message has named since."""
+    return _taken(_due().filter(published=0), BATCH)
+
+
+def _lost() -> list[UUID]:
+    """As many of the longest due tasks as messages are missing. Any message brings a worker, so it matters little which."""
+    if not _due().exists():
+        return []
+    missing = Outbox.objects.count() - _depth(settings.CELERY_TASK_DEFAULT_QUEUE)
+    return _taken(_due(), min(missing, BATCH)) if missing > 0 else []
+
+
+def _taken(due: QuerySet[Outbox], most: int) -> list[UUID]:
+    """Take rows that no other sweeper has; they are due again in a few seconds."""
     with transaction.atomic():
-        due = Outbox.objects.filter(publish_at__lte=Now()).order_by("publish_at")
-        task_ids = list(due.select_for_update(skip_locked=True).values_list("task_id", flat=True)[:BATCH])
-        _publish(task_ids)  # first, so that what cannot be sent is not counted as sent
-        # Ever later: a long queue is not made longer by reminders.
+        task_ids = list(due.select_for_update(skip_locked=True).values_list("task_id", flat=True)[:most])
         Outbox.objects.filter(task_id__in=task_ids).update(
-            publish_at=Now() + ExpressionWrapper(Value(REPUBLISH_AFTER) * (F("published") + 1), DurationField()),
-            published=F("published") + 1,
+            publish_at=Now() + REPUBLISH_AFTER, published=F("published") + 1
         )
-    return len(task_ids)
+    return task_ids
+
+
+def _publish_or_give_back(task_ids: list[UUID]) -> None:
+    try:
+        _publish(task_ids)
+    except Exception:
+        Outbox.objects.filter(task_id__in=task_ids).update(publish_at=Now(), published=F("published") - 1)
+        raise
+
+
+def _depth(name: str) -> int:
+    """How many messages wait in a queue of the broker, which is made where it is missing."""
+    declared_as = app.amqp.queues[name]
+    with app.connection_for_write() as connection:
+        try:
+            # Not passively: on Redis with a key prefix kombu finds no queue then, on RabbitMQ a missing one ends the channel.
+            with connection.channel() as channel:
+                declared = channel.queue_declare(  # type: ignore[attr-defined]  # the stubs know no channel's own methods
+                    declared_as.name,
+                    durable=declared_as.durable,
+                    auto_delete=declared_as.auto_delete,
+                    arguments=declared_as.queue_arguments,
+                )
+            return int(declared.message_count)
+        except connection.connection_errors as error:
+            raise OperationalError(str(error)) from error
 
 
 def _publish(task_ids: Iterable[UUID]) -> None:
-    for task_id in task_ids:
-        app.send_task(JOB, args=[str(task_id)], retry=False)
+    with app.producer_or_acquire() as producer:
+        for task_id in task_ids:
+            app.send_task(JOB, args=[str(task_id)], producer=producer, retry_policy=ONE_MORE)
 
 
 def _relay() -> None:
     while True:
-        task_id = _waiting.get()
+        task_ids = [_waiting.get(), *_emptied()]
         try:
-            _publish([task_id])
+            _publish(task_ids)
         except Exception as error:  # noqa: BLE001  # the broker is away; whatever it raises, the sweeper publishes again
-            log(__name__).warning("publish_failed", task_id=str(task_id), error=type(error).__name__)
+            task_ids += _emptied()  # to try with each of them would only take long
+            log(__name__).warning("publish_failed", tasks=len(task_ids), error=type(error).__name__)
+
+
+def _emptied() -> list[UUID]:
+    """What waits to be announced now."""
+    found: list[UUID] = []
+    with contextlib.suppress(queue.Empty):
+        while len(found) < MAX_WAITING:
+            found.append(_waiting.get_nowait())
+    return found

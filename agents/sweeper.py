@@ -1,11 +1,14 @@
 """Mends what went wrong elsewhere: lost messages, tasks whose process went away, tasks past their time; forgets what is old.
 
 A process of its own, so that deadlines hold with no worker alive. Several may run: each takes only rows nobody else has locked.
+What it does is three rounds, each at a pace of its own, so that a broker that hangs or old rows by the million keep no
+deadline waiting.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import kombu.exceptions
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -22,9 +25,12 @@ KEY_BATCH = 1000
 Status = Task.Status
 
 
-def sweep() -> dict[str, int]:
-    """Do one round. Returns how many rows each chore touched; a chore that fails does not keep the others from theirs."""
-    return {name: _done(name, chore) for name, chore in CHORES.items()}
+Chores = Mapping[str, Callable[[], int]]
+
+
+def sweep(chores: Chores | None = None) -> dict[str, int]:
+    """Do these chores, or all, once. Returns how many rows each touched; one that fails keeps no other from its work."""
+    return {name: _done(name, chore) for name, chore in (ALL if chores is None else chores).items()}
 
 
 def _done(name: str, chore: Callable[[], int]) -> int:
@@ -32,6 +38,9 @@ def _done(name: str, chore: Callable[[], int]) -> int:
         return chore()
     except (OperationalError, InterfaceError):
         raise
+    except kombu.exceptions.OperationalError as error:
+        log(__name__).warning("republishing_postponed", reason="broker unreachable", error=str(error))
+        return 0
     except Exception:  # noqa: BLE001  # whatever one chore dies of, the next round may mend it
         log(__name__).exception("chore_failed", chore=name)
         return 0
@@ -93,9 +102,7 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
     log(__name__).info("agent_task_ended_by_sweeper", task_id=str(task.pk), exit_reason=reason)
 
 
-CHORES: dict[str, Callable[[], int]] = {
-    "taken_over": take_over,
-    "timed_out": time_out,
-    "republished": outbox.republish,
-    "forgotten": forget_requests,
-}
+MENDING: Chores = {"taken_over": take_over, "timed_out": time_out}
+REMINDING: Chores = {"republished": outbox.republish}
+FORGETTING: Chores = {"forgotten": forget_requests}
+ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

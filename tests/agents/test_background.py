@@ -20,6 +20,8 @@ from tests.api import Persona
 from tests.scripted_model import ScriptedModel, tool_call
 from tests.waiting import eventually
 
+QUEUE = "ap:celery:agents"
+
 
 def queued(persona: Persona, task: str = "Later, please.", **fields: Any) -> str:
     answer = persona.execute(task, async_execution=True, **fields)
@@ -95,7 +97,7 @@ def test_a_message_that_comes_twice_runs_once(alice: Persona, model: ScriptedMod
 
 def test_a_lost_message_is_published_again(alice: Persona, redis_server: Redis, request: pytest.FixtureRequest) -> None:
     task_id = queued(alice)
-    eventually(lambda: redis_server.keys("*celery*agents"))
+    announced(redis_server, 1)
     redis_server.flushall()
     Outbox.objects.update(publish_at=Now())
     assert sweeper.sweep()["republished"] == 1
@@ -103,11 +105,40 @@ def test_a_lost_message_is_published_again(alice: Persona, redis_server: Redis, 
     assert alice.ended(task_id)["status"] == "completed"
 
 
-def test_reminders_become_rarer(alice: Persona) -> None:
-    queued(alice)
-    Outbox.objects.update(publish_at=Now(), published=3)
-    sweeper.sweep()
-    assert Outbox.objects.filter(publish_at__gt=Now() + timedelta(seconds=15)).exists()
+def announced(redis_server: Redis, number: int) -> None:
+    """Wait until so many messages are in the queue."""
+    eventually(lambda: redis_server.llen(QUEUE) == number)
+
+
+def test_a_long_queue_is_not_made_longer_by_reminders(alice: Persona, redis_server: Redis) -> None:
+    for number in range(5):
+        queued(alice, f"Number {number}.")
+    announced(redis_server, 5)
+    Outbox.objects.update(publish_at=Now())
+    assert sweeper.sweep()["republished"] == 0
+    assert redis_server.llen(QUEUE) == 5
+
+
+def test_as_many_are_published_again_as_got_lost(alice: Persona, redis_server: Redis) -> None:
+    for number in range(5):
+        queued(alice, f"Number {number}.")
+    announced(redis_server, 5)
+    redis_server.ltrim(QUEUE, 0, 2)
+    Outbox.objects.update(publish_at=Now())
+    assert sweeper.sweep()["republished"] == 2
+    assert redis_server.llen(QUEUE) == 5
+
+
+def test_what_is_queued_again_is_published_however_long_the_queue(alice: Persona, redis_server: Redis) -> None:
+    for number in range(3):
+        queued(alice, f"Number {number}.")
+    lost = queued(alice)
+    announced(redis_server, 4)
+    assert journal.claim(UUID(lost))
+    abandon(lost)
+    swept = sweeper.sweep()
+    assert (swept["taken_over"], swept["republished"]) == (1, 1)
+    assert redis_server.llen(QUEUE) == 5
 
 
 def test_it_is_accepted_while_redis_is_away(alice: Persona) -> None:
@@ -216,10 +247,11 @@ def test_a_task_nobody_can_read_does_not_stop_the_mending_of_others(alice: Perso
     assert Task.objects.get(pk=unreadable).status == "queued"
 
 
-def test_a_reminder_that_cannot_be_sent_is_not_counted(alice: Persona) -> None:
+def test_a_reminder_that_cannot_be_sent_is_not_counted(alice: Persona, redis_server: Redis) -> None:
     queued(alice)
+    announced(redis_server, 1)
+    redis_server.delete(QUEUE)
     Outbox.objects.update(publish_at=Now())
     with outages.redis_away():
-        sweeper.sweep()
-    assert Outbox.objects.get().published == 0
+        assert sweeper.sweep()["republished"] == 0
     assert sweeper.sweep()["republished"] == 1

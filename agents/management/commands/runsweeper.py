@@ -1,7 +1,9 @@
-"""`manage.py runsweeper`: mend, every few seconds, what went wrong elsewhere."""
+"""`manage.py runsweeper`: mend, every second, what went wrong elsewhere."""
 
+import contextlib
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,18 @@ from agentplatform.errors import Unavailable
 from agentplatform.logs import log
 from agents import presence, sweeper
 
+FORGET_SECONDS = 30.0
+PATIENCE_SECONDS = 1.0
+"""How long the end waits for a round that is under way: its transaction would be undone, which is no harm."""
+
 
 class Command(BaseCommand):
     requires_system_checks = ()  # they would load every view
-    help = "Republish lost messages, take over abandoned tasks, enforce deadlines. Several may run."
+    help = "Republish lost messages, take over abandoned tasks, enforce deadlines, forget what is old. Several may run."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--every", type=float, default=5.0, metavar="SECONDS", help="Pause between rounds (default 5)."
+            "--every", type=float, default=1.0, metavar="SECONDS", help="Pause between rounds (default 1)."
         )
         parser.add_argument(
             "--heartbeat",
@@ -27,24 +33,54 @@ class Command(BaseCommand):
             metavar="FILE",
             help="Touch this file after each round, for a container's health check.",
         )
-        parser.add_argument("--once", action="store_true", help="Do one round and end.")
+        parser.add_argument("--once", action="store_true", help="Do one round of everything and end.")
 
     def handle(self, *args: Any, every: float, once: bool, heartbeat: Path | None, **options: Any) -> None:
+        if once:
+            with contextlib.suppress(Unavailable):
+                run(presence.say, "sweeper")
+            _round(sweeper.ALL)
+            _touch(heartbeat)
+            return
         stopping = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stopping.set())
-        logger = log(__name__)
+        presence.keep_saying("sweeper")
+        beside = [
+            _started(stopping, every, partial(_round, sweeper.REMINDING)),
+            _started(stopping, FORGET_SECONDS, partial(_round, sweeper.FORGETTING)),
+        ]
         while not stopping.is_set():
-            try:
-                run(presence.say, "sweeper")
-                if any((mended := run(sweeper.sweep)).values()):
-                    logger.info("swept", **mended)
-            except Unavailable:
-                logger.warning("sweep_postponed", reason="database unreachable")
-            except Exception:  # one bad row must not stop the mending of all others
-                logger.exception("sweep_failed")
-            if heartbeat is not None:
-                heartbeat.touch()
-            if once:
-                return
+            _round(sweeper.MENDING)
+            _touch(heartbeat)
             stopping.wait(every)
+        for thread in beside:
+            thread.join(PATIENCE_SECONDS)
+
+
+def _started(stopping: threading.Event, every: float, work: partial[None]) -> threading.Thread:
+    """A thread that does the work again and again. It does not keep the process from ending."""
+
+    def repeat() -> None:
+        while not stopping.is_set():
+            work()
+            stopping.wait(every)
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    return thread
+
+
+def _round(chores: sweeper.Chores) -> None:
+    try:
+        if any((mended := run(sweeper.sweep, chores)).values()):
+            log(__name__).info("swept", **mended)
+    except Unavailable:
+        log(__name__).warning("sweep_postponed", reason="database unreachable")
+    except Exception:  # noqa: BLE001  # one bad row must not stop the mending of all others
+        log(__name__).exception("sweep_failed")
+
+
+def _touch(heartbeat: Path | None) -> None:
+    if heartbeat is not None:
+        heartbeat.touch()
