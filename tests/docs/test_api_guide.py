@@ -1,0 +1,49 @@
+"""docs/api-guide.md: every snippet is run as it stands, and printed what the page shows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from accounts import bootstrap
+from agents import presence
+from tests.answers import text
+from tests.api import Api
+from tests.docs import answering, session
+from tests.docs.markdown import blocks, read
+from tests.scripted_model import ScriptedModel
+
+PAGE = "docs/api-guide.md"
+ANSWERS = {
+    "what an API is": "An API is a set of rules by which one program asks another to do something and gets an answer back.",
+    "Welcome the reader": "Welcome! Your first evening ride starts with a light you can trust.",
+    "World Wide Web": json.dumps({"year": 1989, "place": "Geneva"}),
+    "message queue": "A message queue keeps messages until a program is ready to take them, so that neither side waits.",
+    "haiku about rain": "Rain taps on the roof,\na slow drum for drowsy thoughts.\nThe garden drinks deep.",
+    "haiku about snow": "Snow on the still pond,\nno footprint has crossed it yet.\nThe reeds hold their breath.",
+    "primary colour": "Blue.",
+    "hello": "Hello!",
+}
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("language", ["bash", "python", "javascript"])
+def test_every_snippet_runs_and_prints_what_is_shown(
+    api: Api, model: ScriptedModel, language: str, tmp_path: Path
+) -> None:
+    bootstrap.fill_demo_key(is_wanted=True)
+    presence.say("worker")
+    for pattern, answer in ANSWERS.items():
+        model.when(pattern, text(answer, chunks=answer.splitlines(keepends=True)))
+    model.holds()
+
+    url = str(api.base_url).rstrip("/")
+    ran = session.run(blocks(PAGE, language), url=url, folder=tmp_path)
+
+    answering.compare(PAGE, ran, url=url)
+
+
+def test_every_operation_is_shown(api: Api) -> None:
+    guide = read(PAGE)
+    missing = [path for path in api.get("/openapi.json").json()["paths"] if path.split("{")[0] not in guide]
+    assert missing == []
