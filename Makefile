@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint lint-compose format docs lock clean
+.PHONY: help run test chaos lint lint-compose format docs lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,13 +20,16 @@ run: $(RUNTIME) ## Install what is missing and run the platform; options go into
 	@DIE_WITH_PARENT=1 exec $(BIN)/python manage.py runplatform $(ARGS)
 
 # Counted apart from the coverage: they run the platform in processes of its own.
-SLOW := tests/end_to_end tests/browser
+SLOW := tests/end_to_end tests/browser tests/chaos
 
 test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytest is told
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || \
 		echo 'Chromium is missing, so the browser tests will be skipped. Debian and Ubuntu: apt-get install chromium' >&2
 	@if [ -n '$(ARGS)' ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
 	$(BIN)/python -m pytest --cov $(SLOW:%=--ignore=%) && exec $(BIN)/python -m pytest $(SLOW)
+
+chaos: $(DEV) ## Hurt a whole platform and see what it keeps; ARGS="--seed 7 --tasks 10000 --minutes 25"
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 SCRIPTS := deploy.sh .ci/run deploy/container/entrypoint.sh $(wildcard tests/containers/*.sh tests/containers/standins/*.sh)
 

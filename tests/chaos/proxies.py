@@ -1,0 +1,79 @@
+"""A TCP proxy that can freeze: connections stay open and nothing passes, as with a peer that lost its power or its network."""
+
+import asyncio
+import contextlib
+
+from agentplatform.embedded.ports import LOOPBACK
+
+CHUNK = 64 * 1024
+
+
+class Proxy:
+    """Listens on a port of its own and passes everything on to another, while it is not frozen."""
+
+    def __init__(self, name: str, target: int) -> None:
+        self.name = name
+        self.target = target
+        self.port = 0
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def start(self, port: int) -> None:
+        """Listen on this port of the loopback."""
+        self.port = port
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, port)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        self._thawed.set()
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+        for task in self._serving:
+            task.cancel()
+
+    def freeze(self) -> None:
+        """Let nothing pass any more, in either direction; new connections are taken and hang as well."""
+        self._thawed.clear()
+
+    def thaw(self, *, is_cut: bool) -> None:
+        """Let everything pass again: what waited, or with `is_cut` only what comes over new connections."""
+        if is_cut:
+            self.cut()
+        self._thawed.set()
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        self._writers.add(writer)
+        ours: set[asyncio.StreamWriter] = {writer}
+        try:
+            await self._thawed.wait()
+            there, away = await asyncio.open_connection(LOOPBACK, self.target)
+            ours.add(away)
+            self._writers.add(away)
+            await asyncio.gather(self._pass(reader, away), self._pass(there, writer))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for each in ours:
+                self._writers.discard(each)
+                each.transport.abort()
+            self._serving.discard(task)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(CHUNK):
+            await self._thawed.wait()
+            writer.write(data)
+            await writer.drain()
+        with contextlib.suppress(OSError):
+            writer.write_eof()
