@@ -5,25 +5,29 @@ An entry lives KEPT_SECONDS from before its query began, so a revoked key stops 
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from accounts import keys, last_used
+from accounts.limiter.values import DAY_SECONDS, Limit, Name
 from accounts.models import ApiKey, has_passed
-from accounts.sliding_log import Limit
 from agentplatform.database import in_database
 from agentplatform.errors import Unauthenticated
 
 T = TypeVar("T")
+KEYS_SCOPE = "keys"
+MINUTE_SECONDS = 60
+LEASE_SECONDS = 60  # of a slot for one of the tasks at once
 KEPT_SECONDS = 4.0
 KEPT_AT_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the client, the key it used, and what both may. Empty sets mean no restriction."""
+    """Who calls: the client, the key it used, and what both may. Empty sets mean no restriction, but see `has_scope`."""
 
     client_id: UUID
     key_id: UUID
@@ -33,6 +37,10 @@ class Caller:
     scopes: frozenset[str]
     allowed_agent_types: frozenset[str]
     expires_at: datetime | None
+
+    def has_scope(self, scope: str) -> bool:
+        """Tell whether the key may do this. A key without scopes may do everything but make keys, which must be said."""
+        return scope in self.scopes or (not self.scopes and scope != KEYS_SCOPE)
 
 
 # Apart, so that a flood of made-up keys cannot push out the real ones. Both: digest -> (kept until, what).
@@ -104,21 +112,32 @@ def _query(digest: bytes) -> ApiKey | None:
 
 
 def _caller(key: ApiKey) -> Caller:
-    client, tier = key.client, key.client.tier
-    # In a Redis cluster the braces keep a client's logs on one node, where one script can reach them all.
-    owner = f"{{{client.pk}}}"
-    limits = []
-    if tier.requests is not None:
-        limits.append(Limit("requests", tier.requests, tier.window_seconds, owner, f"tier {tier.slug}"))
-    if key.requests is not None:
-        limits.append(Limit("requests", key.requests, tier.window_seconds, f"{owner}:{key.pk}", "this key"))
+    client = key.client
     return Caller(
         client_id=client.pk,
         key_id=key.pk,
         client_name=client.name,
-        tier=tier.slug,
-        limits=tuple(limits),
+        tier=client.tier.slug,
+        limits=tuple(limits_of(key)),
         scopes=frozenset(key.scopes),
         allowed_agent_types=frozenset(key.allowed_agent_types),
         expires_at=key.expires_at,
     )
+
+
+def limits_of(key: ApiKey) -> Iterator[Limit]:
+    """The limits that hold for a key: its client's, shared with the client's other keys, and its own."""
+    tier = key.client.tier
+    # In a Redis cluster the braces keep a client's logs on one node, where one script can reach them all.
+    owner = f"{{{key.client_id}}}"
+    names: dict[Name, tuple[str, int]] = {
+        "requests": ("requests", tier.window_seconds),
+        "tokens": ("tokens_per_minute", MINUTE_SECONDS),
+        "concurrency": ("concurrency", LEASE_SECONDS),
+        "daily_requests": ("daily_requests", DAY_SECONDS),
+    }
+    for name, (column, seconds) in names.items():
+        if (most := getattr(tier, column)) is not None:
+            yield Limit(name, most, seconds, owner, f"tier {tier.slug}")
+        if (most := getattr(key, column)) is not None:
+            yield Limit(name, most, seconds, f"{owner}:{key.family}", "this key")

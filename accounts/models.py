@@ -1,7 +1,7 @@
 """Who may call: tiers set the limits, clients have a tier, keys belong to clients."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,7 +11,17 @@ from uuid_utils.compat import uuid7
 
 MOST_REQUESTS = 100_000
 MOST_WINDOW_SECONDS = 86_400
-SCOPES = ("execute", "read", "feedback", "usage")
+MOST_TOKENS = 1_000_000_000
+MOST_CONCURRENT = 10_000
+MOST_DAILY_REQUESTS = 100_000_000
+# The limits a tier sets and a key narrows, by the names of their columns.
+LIMITS = ("requests", "tokens_per_minute", "concurrency", "daily_requests")
+SCOPES = ("execute", "read", "feedback", "usage", "keys")
+
+
+def _limit(most: int, **options: Any) -> Any:
+    validators = [MinValueValidator(1), MaxValueValidator(most)]
+    return models.PositiveIntegerField(null=True, blank=True, validators=validators, **options)
 
 
 class Tier(models.Model):
@@ -19,11 +29,13 @@ class Tier(models.Model):
 
     slug = models.SlugField(unique=True, help_text="Stands in metrics, error messages and API_KEYS.")
     name = models.CharField(max_length=100)
-    requests = models.PositiveIntegerField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)],
-        help_text="POST /agent/execute calls admitted in any window; empty for no limit.",
+    requests = _limit(MOST_REQUESTS, help_text="POST /agent/execute calls admitted in any window; empty for no limit.")
+    tokens_per_minute = _limit(
+        MOST_TOKENS, help_text="Tokens in and out that model calls may use in any 60 s; empty for no limit."
+    )
+    concurrency = _limit(MOST_CONCURRENT, help_text="Tasks accepted and not yet ended; empty for no limit.")
+    daily_requests = _limit(
+        MOST_DAILY_REQUESTS, help_text="POST /agent/execute calls admitted in a day (UTC); empty for no limit."
     )
     window_seconds = models.PositiveIntegerField(
         default=60, validators=[MinValueValidator(1), MaxValueValidator(MOST_WINDOW_SECONDS)]
@@ -35,6 +47,9 @@ class Tier(models.Model):
         ordering: ClassVar = ["slug"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(requests__gt=0), name="tier_requests_positive"),
+            models.CheckConstraint(condition=models.Q(tokens_per_minute__gt=0), name="tier_tokens_positive"),
+            models.CheckConstraint(condition=models.Q(concurrency__gt=0), name="tier_concurrency_positive"),
+            models.CheckConstraint(condition=models.Q(daily_requests__gt=0), name="tier_daily_positive"),
             models.CheckConstraint(condition=models.Q(window_seconds__gt=0), name="tier_window_positive"),
         ]
 
@@ -66,20 +81,39 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100, help_text="What the key is for, such as “production backend”.")
     prefix = models.CharField(max_length=32, db_index=True, editable=False)
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
-    requests = models.PositiveIntegerField(
-        "requests of this key",
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS)],
+    requests = _limit(
+        MOST_REQUESTS,
+        verbose_name="requests of this key",
         help_text="A narrower limit over the tier's window; empty for the client's limit alone.",
     )
-    scopes = models.JSONField(default=list, blank=True, help_text="What the key may do; none ticked means everything.")
+    tokens_per_minute = _limit(
+        MOST_TOKENS, verbose_name="tokens per minute of this key", help_text="Narrower than the tier's; or empty."
+    )
+    concurrency = _limit(
+        MOST_CONCURRENT, verbose_name="tasks at once of this key", help_text="Narrower than the tier's; or empty."
+    )
+    daily_requests = _limit(
+        MOST_DAILY_REQUESTS, verbose_name="requests a day of this key", help_text="Narrower than the tier's; or empty."
+    )
+    family = models.UUIDField(
+        default=uuid7,
+        editable=False,
+        help_text="Keys of one family share the counts of their own limits, so that a new key gives no new room.",
+    )
+    scopes = models.JSONField(
+        default=list, blank=True, help_text="What the key may do; none means everything but making keys."
+    )
     allowed_agent_types = models.JSONField(default=list, blank=True)
+    allowed_networks = models.JSONField(default=list, blank=True)
     is_active = models.BooleanField(default=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for a key that does not expire.")
     last_used_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
+    successor = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, editable=False, related_name="predecessor"
+    )
 
     # Only on the object that was just issued, to be shown once; never stored.
     secret: str = ""
@@ -89,18 +123,20 @@ class ApiKey(models.Model):
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(requests__gt=0), name="api_key_requests_positive"),
+            models.CheckConstraint(condition=models.Q(tokens_per_minute__gt=0), name="api_key_tokens_positive"),
+            models.CheckConstraint(condition=models.Q(concurrency__gt=0), name="api_key_concurrency_positive"),
+            models.CheckConstraint(condition=models.Q(daily_requests__gt=0), name="api_key_daily_positive"),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
     def clean(self) -> None:
-        """Refuse a limit of the key's own that its tier makes meaningless."""
-        if self.requests is None or not hasattr(self, "client"):
-            return  # a form without a client has said so already
-        most = self.client.tier.requests
-        if most is not None and self.requests > most:
-            raise ValidationError({"requests": f"The tier {self.client.tier} allows {most}; a key can only have less."})
+        """Refuse what no key may be, at every door: see `accounts/issuing.py`."""
+        from accounts.issuing import faults
+
+        if found := faults(self):
+            raise ValidationError(found)
 
     @property
     def state(self) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import structlog
@@ -11,16 +12,20 @@ from rest_framework.request import Request
 
 from accounts import edge, limits
 from accounts.callers import Caller, caller_for
-from accounts.limits import Kind, Standing
+from accounts.limiter.values import Charge
+from accounts.limits import Admission, Kind, Standing
 from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, translated
 from agentplatform.views import ApiView
 
 
 class KeyRequest(Request):
-    """A request with its caller, once admitted, and where that caller stands with the limit that applied."""
+    """A request with its caller, once admitted, and where that caller stands with the limits that applied.
+
+    Of the standings the first is the one that matters most: what refused, or else the kind that was counted.
+    """
 
     caller: Caller
-    standing: Standing | None = None
+    standings: tuple[Standing, ...] = ()
     is_counted = False
 
 
@@ -53,17 +58,19 @@ class KeyView(ApiView):
         structlog.contextvars.bind_contextvars(client_id=str(caller.client_id))
         if not self.limited_by_itself:
             await self.take("calls")
-        if caller.scopes and self.scope not in caller.scopes:
+        if not caller.has_scope(self.scope):
             raise Forbidden(f"This key lacks the scope “{self.scope}”; it has: {_listed(caller.scopes)}.")
 
-    async def take(self, kind: Kind) -> None:
+    async def take(self, kind: Kind, charge: Charge = limits.FREE) -> Admission:
         """Count this call under a kind, and have the answer's headers tell what is left. Raises RateLimited."""
         try:
-            self.request.standing = await limits.take(self.request.caller, kind)
+            admission = await limits.take(self.request.caller, kind, charge)
         except RateLimited as refusal:
-            self.request.standing = Standing(**refusal.members["limit"])
+            self.request.standings = (Standing(**refusal.members["limit"]),)
             raise
+        self.request.standings = admission.standings
         self.request.is_counted = True
+        return admission
 
     async def refused(self, error: Exception) -> HttpResponseBase:
         """The answer to an exception."""
@@ -74,19 +81,18 @@ class KeyView(ApiView):
 
     async def _counted(self, error: Exception) -> Exception:
         """Count a refusal as a call and give it back, or the refusal of too many calls in its place."""
-        shown = self.request.standing
+        shown = self.request.standings
         try:
             await self.take("calls")
         except RateLimited as refusal:
             return refusal
-        self.request.standing = shown or self.request.standing
+        self.request.standings = shown or self.request.standings
         return error
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        if self.request.standing is not None:
-            for name, value in standing_headers(self.request.standing).items():
-                response[name] = value
+        for name, value in standing_headers(self.request.standings).items():
+            response[name] = value
         return response
 
 
@@ -98,15 +104,30 @@ def require_agent_type(caller: Caller, slug: str) -> None:
         )
 
 
-def standing_headers(standing: Standing) -> dict[str, str]:
-    """The fields of draft-ietf-httpapi-ratelimit-headers, and the older ones whose reset is in Unix seconds."""
+def standing_headers(standings: Sequence[Standing]) -> dict[str, str]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers, one item a limit, and the older ones, which know only one limit.
+
+    The older reset is in Unix seconds. No limit, no fields.
+    """
+    if not standings:
+        return {}
+    first = standings[0]
     return {
-        "RateLimit-Policy": f'"{standing.name}";q={standing.limit};w={standing.window_seconds}',
-        "RateLimit": f'"{standing.name}";r={standing.remaining};t={math.ceil(standing.reset_seconds)}',
-        "X-RateLimit-Limit": str(standing.limit),
-        "X-RateLimit-Remaining": str(standing.remaining),
-        "X-RateLimit-Reset": str(math.ceil(time.time() + standing.reset_seconds)),
+        "RateLimit-Policy": ", ".join(f'"{each.name}";q={each.limit}{_unit(each)}' for each in standings),
+        "RateLimit": ", ".join(
+            f'"{each.name}";r={each.remaining};t={math.ceil(each.reset_seconds)}' for each in standings
+        ),
+        "X-RateLimit-Limit": str(first.limit),
+        "X-RateLimit-Remaining": str(first.remaining),
+        "X-RateLimit-Reset": str(math.ceil(time.time() + first.reset_seconds)),
     }
+
+
+def _unit(standing: Standing) -> str:
+    if standing.window_seconds is None:
+        return ';qu="concurrent-requests"'
+    unit = ';qu="tokens"' if standing.name == "tokens" else ""
+    return f"{unit};w={standing.window_seconds}"
 
 
 async def _authenticated(request: KeyRequest) -> Caller:

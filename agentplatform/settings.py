@@ -118,6 +118,21 @@ ADMIN_LOGIN_LIMIT = environment.number(
     "ADMIN_LOGIN_LIMIT", 10, least=1, most=1_000_000,
     meaning="Passwords that one address may try on the console in a minute.",
 )
+DOCS_LIMIT = environment.number(
+    "DOCS_LIMIT", 120, least=1, most=1_000_000, meaning="Pages of the documentation that one address may open in a minute."
+)
+LIMITER_PROCESSES = environment.number(
+    "LIMITER_PROCESSES", WEB_WORKERS + 1, least=1, most=10_000, unset="one more than `WEB_WORKERS`",
+    meaning="Processes, workers included, among which limits are divided while Redis is away; with several containers, "
+    "all of theirs.",
+)
+KEY_ROTATION_OVERLAP_HOURS = environment.number(
+    "KEY_ROTATION_OVERLAP_HOURS", 24, least=0, most=720,
+    meaning="How long a key works beside its successor after it was rotated, unless the rotation says otherwise.",
+)
+REFUSALS_KEPT_DAYS = environment.number(
+    "REFUSALS_KEPT_DAYS", 14, least=1, most=365, meaning="How long the record of a refused call is kept."
+)
 TRUSTED_PROXIES = environment.number(
     "TRUSTED_PROXIES", 0, least=0, most=10,
     meaning="How many proxies of your own stand before the platform; their X-Forwarded-For is believed, nobody else's.",

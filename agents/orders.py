@@ -8,8 +8,11 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from accounts.callers import Caller
+from accounts.limiter.values import Charge
 from agents import cache, journal
 from agents.engine import events as e
+from agents.engine.budget import most_tokens
+from agents.engine.decide import first_calls
 from agents.engine.types import RunLimits, TaskInput
 from agents.models import Task
 from agents.schemas import ExecuteRequest
@@ -55,6 +58,13 @@ class Plan:
     def task_id(self) -> UUID:
         task_id: UUID = self.new.row["id"]
         return task_id
+
+    @property
+    def charge(self) -> Charge:
+        """What the task takes from its client's limits as it is accepted: its first model calls at their worst."""
+        if not any(limit.kind == "tokens" for limit in self.order.caller.limits):
+            return Charge(str(self.task_id))
+        return Charge(str(self.task_id), sum(map(most_tokens, first_calls(self.opening, self.team.members))))
 
     @property
     def cache_result(self) -> CacheResult:

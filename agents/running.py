@@ -20,6 +20,11 @@ from agents.teams import specs_of
 Status = Task.Status
 T = TypeVar("T")
 
+
+class Interrupted(Unavailable):
+    """The database went away while an accepted task ran: the task is kept."""
+
+
 _detached: set[asyncio.Task[Any]] = set()
 _here: set[UUID] = set()
 
@@ -142,7 +147,7 @@ async def _driven(execution: Execution, *, token: int, task: Task) -> Task | Non
         return None
     except Unavailable as error:
         logger.warning("agent_task_interrupted", reason="database unreachable")
-        raise Unavailable(
+        raise Interrupted(
             f"The database went away while the task ran; it is kept and will be taken up again: /agent/status/{task.pk}."
         ) from error
     except Exception:

@@ -4,10 +4,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from accounts import limits
 from accounts.callers import Caller
+from accounts.limiter.values import Charge
+from accounts.limits import Admission
 from accounts.permissions import require_agent_type
 from agentplatform.database import in_database
-from agentplatform.errors import Conflict, FieldError, IdempotencyKeyReused, InjectionDetected, InvalidRequest, NotFound
+from agentplatform.errors import (
+    Conflict,
+    FieldError,
+    IdempotencyKeyReused,
+    InjectionDetected,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
 from agentplatform.logs import log
 from agents import journal, running
 from agents.following import until_ended
@@ -21,22 +32,29 @@ CANCEL_WAIT_SECONDS = 3.0
 REPLAY_WAIT_MARGIN_SECONDS = 60.0
 
 
-async def execute(order: Order, *, admit: Callable[[], Awaitable[None]]) -> Accepted:
+async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission]]) -> Accepted:
     """Accept a task and run it in the way asked for: to its end, in the background, or streamed.
 
-    `admit` counts the request against the caller's limits; a replay and a refusal are not counted. A task that runs here goes on
-    when this call is cancelled. Raises PlatformError.
+    `admit` counts the request against the caller's limits; a replay and a refusal are not counted, and what was taken for
+    a task that was not accepted is given back. A task that runs here goes on when this call is cancelled. Raises
+    PlatformError.
     """
     team = await _team(order)
     if replayed := await _replayed(order):
         return replayed
     _guard(order.request)
-    await admit()
     plan = plan_for(order, team)
+    admission = await admit(plan.charge)
     try:
         return await (running.queue(plan) if order.mode == Mode.BACKGROUND else running.run_here(plan))
+    except running.Interrupted:
+        raise
+    except Unavailable:
+        await limits.give_back(admission)
+        raise
     except journal.AlreadyAccepted:
         # The same key came twice at once, and the other was first.
+        await limits.give_back(admission)
         if replayed := await _replayed(order):
             return replayed
         raise

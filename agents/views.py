@@ -10,6 +10,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
+from accounts.limiter.values import Charge
+from accounts.limits import Admission
 from accounts.permissions import KeyView
 from agentplatform import metrics
 from agentplatform.database import in_database
@@ -56,8 +58,8 @@ class ExecuteView(KeyView):
             metrics.requests_total.labels(agent_type, outcome, self.request.caller.tier).inc()
             metrics.request_duration_seconds.labels(agent_type).observe(time.perf_counter() - began)
 
-    async def _admit(self) -> None:
-        await self.take("requests")
+    async def _admit(self, charge: Charge) -> Admission:
+        return await self.take("requests", charge)
 
     def _order(self) -> Order:
         body = self.body(schemas.ExecuteRequest)

@@ -19,10 +19,20 @@ def cost(price: Price, usage: Usage) -> Decimal:
 
 def worst_case(call: CallModel) -> Decimal:
     """An upper bound in US dollars: a token is at least one byte of UTF-8, and the answer may be as long as allowed."""
+    return cost(call.agent.price, _most_usage(call))
+
+
+def most_tokens(call: CallModel) -> int:
+    """The same bound in tokens, in and out together."""
+    usage = _most_usage(call)
+    return usage.input_tokens + usage.output_tokens
+
+
+def _most_usage(call: CallModel) -> Usage:
     sent = sum(map(_most_tokens, call.messages)) + len(call.tools) * TOOL_OVERHEAD_TOKENS
     if call.output_schema is not None:
         sent += len(json.dumps(call.output_schema, ensure_ascii=False).encode())
-    return cost(call.agent.price, Usage(sent, call.max_output_tokens))
+    return Usage(sent, call.max_output_tokens)
 
 
 def _most_tokens(message: Message) -> int:

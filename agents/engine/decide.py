@@ -1,13 +1,14 @@
 """`decide`: what to do next, from the state alone. Every cap is checked here, before anything is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agents.engine import events as e
 from agents.engine.budget import fits
 from agents.engine.effects import CallModel, CallTool, Effect, Record
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import messages
-from agents.engine.state import Run, State
+from agents.engine.state import Run, State, start
+from agents.engine.types import AgentSpec
 
 MAX_CALL_FAILURES = 2
 MAX_TOOL_FAILURES = 3
@@ -32,6 +33,11 @@ def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
         return [_failed("budget_exceeded", f"The next model call could take the task past its {limit}.")]
     ended = [effect for effect in effects if isinstance(effect, Record) and isinstance(effect.event, e.TaskEnded)]
     return list(ended[:1] or effects)
+
+
+def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> list[CallModel]:
+    """The model calls that a task begins with."""
+    return [effect for effect in decide(start(accepted, team)) if isinstance(effect, CallModel)]
 
 
 def _next(state: State, run: Run) -> list[Effect]:

@@ -54,7 +54,7 @@ def test_it_makes_one_more_key_of_a_client() -> None:
         ({"expires": "2020-01-31"}, "--expires: '2020-01-31' is over already"),
         ({"requests": 0}, "--requests: Ensure this value is greater than or equal to 1."),
         ({"requests": 200}, "--requests: The tier Premium allows 100; a key can only have less."),
-        ({"scopes": "read,write"}, "--scopes: write is unknown; it takes execute, read, feedback, usage."),
+        ({"scopes": "read,write"}, "--scopes: write is unknown; it takes execute, read, feedback, usage, keys."),
         ({"name": "n" * 101}, "--name: Ensure this value has at most 100 characters"),
         ({"client": "n" * 101, "tier": "basic"}, "--client: Ensure this value has at most 100 characters"),
     ],

@@ -47,6 +47,7 @@ def test_while_it_still_runs(alice: Persona, model: ScriptedModel) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["task_id"] for answer in answers}) == 1
     assert len(model.requests) == 1
+    assert alice.execute("Another.").headers["x-ratelimit-remaining"] == "98", "the five count as one"
 
 
 def test_another_body_is_refused(alice: Persona) -> None:
