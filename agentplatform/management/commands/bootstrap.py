@@ -1,28 +1,50 @@
 """`manage.py bootstrap`: everything a new or older database needs before it can serve."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, connection, transaction
 
 from agentplatform.logs import log
 
+STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("migrate", {"interactive": False}),
+    ("bootstrapaccounts", {}),
+    ("publishcatalog", {}),
+)
+LOCK = 0x6167656E7473  # any number of our own
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Have the others wait that start at the same moment: two of Django's migrations at once trip over each other.
+
+    PostgreSQL frees the lock with the connection, should this process be killed.
+    """
+    with connection.cursor() as cursor:
+        with transaction.atomic():
+            cursor.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
 
 class Command(BaseCommand):
-    """Safe to run at every start: what is there already stays as it is."""
+    """Safe to run at every start, also by several at once: what is there already stays as it is."""
 
     help = "Migrate the database, then fill in tiers, keys, the admin user and the agents we ship, where missing."
     requires_system_checks = ()  # they load every view, which takes longer than the command itself
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
-            for name, options in (
-                ("migrate", {"interactive": False}),
-                ("bootstrapaccounts", {}),
-                ("publishcatalog", {}),
-            ):
-                call_command(name, verbosity=0, **options)
+            with alone():
+                for name, options in STEPS:
+                    call_command(name, verbosity=0, **options)
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(f"DATABASE_URL: the database does not answer as it should: {reason}") from error
