@@ -17,6 +17,9 @@ from uuid_utils import uuid7
 from agentplatform.errors import problem_response
 from agentplatform.logs import log
 
+# Probes call a container by its address, which no list of host names can know; these answers repeat nothing of the request.
+PROBES = ("/health/live", "/health/ready")
+
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -59,7 +62,8 @@ class RequestContext(Middleware):
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            request.get_host()
+            if request.path not in PROBES:
+                request.get_host()
         except DisallowedHost as error:
             response: HttpResponseBase = problem_response(error, request)
         else:
