@@ -88,7 +88,7 @@ async def health() -> Health:
 EXAMPLE: dict[str, Any] = {
     "status": "healthy",
     "timestamp": "2026-11-23T10:30:00Z",
-    "version": "1.0.0",
+    "version": __version__,
     "checks": {"database": "ok", "redis": "ok", "orchestrator": "ok", "worker": "ok"},
 }
 DATABASE_AWAY = {**EXAMPLE, "status": "unhealthy", "checks": {**EXAMPLE["checks"], "database": "unreachable"}}

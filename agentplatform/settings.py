@@ -10,7 +10,7 @@ import environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from agentplatform import environment
+from agentplatform import __version__, environment
 from agentplatform.embedded import addresses
 from agentplatform.logs import logging_config
 
@@ -326,7 +326,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Agentplatform",
     "DESCRIPTION": "Send a task; agents do it: in the request, in the background, or streamed.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "AUTHENTICATION_WHITELIST": [],
     "POSTPROCESSING_HOOKS": ["agentplatform.schema.describe_errors"],
