@@ -6,8 +6,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 
+from agentplatform import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentplatform.settings")
 
+broker.mend()
 app = Celery("agentplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -1,6 +1,6 @@
 """What restarts and kills of a running `docker compose up` do to accepted tasks.
 
-    python tests/containers/survive.py [restart|kill …] [--services web worker …]
+    python tests/containers/survive.py [restart|kill] [--services web worker …]
 
 For each service: some background tasks are accepted, the service is restarted or its container's first process gets SIGKILL
 (which takes root), some more tasks are sent meanwhile, and then every task that was accepted must end. They must end as
@@ -156,13 +156,13 @@ def survive(client: Client, how: str, service: str) -> str:
 def main(arguments: list[str]) -> int:
     """Go through the services; 1 when a task was lost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("how", nargs="*", default=["restart", "kill"], choices=["restart", "kill"])
+    parser.add_argument("how", nargs="?", choices=["restart", "kill"])
     parser.add_argument("--services", nargs="+", default=SERVICES, choices=SERVICES)
     given = parser.parse_args(arguments)
     wait_for(is_up, "docker compose up is not healthy")
     client = Client()
     failures = 0
-    for how in given.how:
+    for how in [given.how] if given.how else ["restart", "kill"]:
         for service in given.services:
             if how == "kill" and service == "migrate":
                 continue
