@@ -14,5 +14,12 @@ task_duration_seconds = Histogram(
 tokens_total = Counter("agent_tokens_total", "Tokens of model calls.", ["model", "direction"])
 cost_usd_total = Counter("agent_cost_usd_total", "Price of model calls in US dollars.", ["model"])
 cache_total = Counter("agent_cache_total", "Look-ups in the response cache.", ["result"])
+model_failures_total = Counter("agent_model_failures_total", "Model calls that failed, retried ones too.", ["model"])
+breaker_opened_total = Counter(
+    "agent_breaker_opened_total", "How often a process stopped asking a failing provider for a while.", ["provider"]
+)
+breaker_refused_total = Counter(
+    "agent_breaker_refused_total", "Model calls not made because the provider kept failing.", ["provider"]
+)
 refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's code.", ["code"])
 limiter_fallback_total = Counter("agent_limiter_fallback_total", "Calls limited per process, Redis being away.")

@@ -83,11 +83,35 @@ AGENT_MODEL = environment.text(
     unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
 )
 MODEL_TIMEOUT_SECONDS = environment.decimal(
-    "MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600, meaning="How long one model call may take, in seconds."
+    "MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600,
+    meaning="How long one model call may take from beginning to end, in seconds.",
+)
+MODEL_IDLE_SECONDS = environment.decimal(
+    "MODEL_IDLE_SECONDS", 60, least=0.1, most=3600,
+    meaning="How long a model may fall silent once its answer has begun, in seconds.",
+)
+MODEL_MAX_REPLY_BYTES = environment.number(
+    "MODEL_MAX_REPLY_BYTES", 16 * 1024 * 1024, least=1024, most=1024**3,
+    meaning="Bytes of one model's answer, at most; a streamed token takes some 300.",
 )
 MODEL_MAX_RETRIES = environment.number(
     "MODEL_MAX_RETRIES", 2, least=0, most=10,
-    meaning="How often the provider's client makes a refused or failed model call again.",
+    meaning="How often a failed model call is made again, before an agent's fallback models are asked in the same way.",
+)
+MODEL_BACKOFF_SECONDS = environment.decimal(
+    "MODEL_BACKOFF_SECONDS", 0.5, least=0, most=8,
+    meaning="The longest wait before the first of these retries, in seconds. It doubles with each, up to 8.",
+)
+BREAKER_FAILURES = environment.number(
+    "BREAKER_FAILURES", 10, least=1, most=10_000,
+    meaning="After so many failures in a row, a process asks the model provider no more for a while.",
+)
+BREAKER_WINDOW_SECONDS = environment.decimal(
+    "BREAKER_WINDOW_SECONDS", 30, least=0.1, most=3600, meaning="These failures count within so many seconds."
+)
+BREAKER_OPEN_SECONDS = environment.decimal(
+    "BREAKER_OPEN_SECONDS", 15, least=0.1, most=3600,
+    meaning="How long the provider is then left alone, in seconds, before one call tries whether it is back.",
 )
 
 environment.section("Keys and limits")

@@ -4,6 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -82,8 +83,13 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
     def clean_tools(self) -> list[str]:
         return publishing.checked_tools(self.cleaned_data["tools"])
 
+    def clean_fallback_models(self) -> list[str]:
+        return publishing.checked_models(self.cleaned_data["fallback_models"] or [])
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if (data.get("model") or settings.AGENT_MODEL) in data.get("fallback_models", []):
+            self.add_error("fallback_models", "It falls back to itself: name other models than the agent's own.")
         agent = data.get("agent") or getattr(self.instance, "agent", None)
         if agent is not None and "delegates" in data:
             try:

@@ -22,7 +22,12 @@ async def worker() -> str:
 
 
 async def orchestrator() -> str:
-    """`ok`, or `no_model` when the model provider does not answer. It is asked at most every 15 s, by one at a time."""
+    """`ok`, `circuit_open` while this process leaves a failing provider alone, or `no_model` when it does not answer.
+
+    It is asked at most every 15 s, by one at a time.
+    """
+    if llm.is_left_alone():
+        return "circuit_open"
     if time.monotonic() - _checked_at > (KEPT_SECONDS if _is_reachable else RETRY_SECONDS):
         loop = asyncio.get_running_loop()
         if (checking := _checking.get(loop)) is None or checking.done():

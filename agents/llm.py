@@ -1,7 +1,7 @@
 """The model provider, through the openai package's chat completions. The only file that imports openai."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 import openai
 from django.conf import settings
 
+from agentplatform import metrics
+from agents import breaker, cutoff, refusals
 from agents.engine.effects import CallModel
 from agents.engine.types import Message, ToolCall, Usage
 from agents.tools import registry
@@ -18,6 +20,7 @@ OPENAI = (
 )
 NOWHERE = "http://127.0.0.1:1/v1"
 MODEL_NAME_CHARACTERS = 200
+MOST_TOKENS = 10**9
 OnText = Callable[[str], None]
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
@@ -34,54 +37,103 @@ class Reply:
 
 
 class ModelError(Exception):
-    """The provider gave no usable answer. The message is for clients: it names no host, key or trace."""
+    """The provider gave no usable answer. The message is for clients: it names no host, key or trace.
 
-    def __init__(self, message: str, *, is_retryable: bool) -> None:
+    `is_retryable`: asked again, the same model may answer; not before `retry_after_seconds`, where the provider says so.
+    """
+
+    def __init__(self, message: str, *, is_retryable: bool, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.is_retryable = is_retryable
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Outage(ModelError):
+    """The provider is ill, whatever it was asked: unreachable, silent, broken, or talking nonsense. The breaker counts these."""
+
+    def __init__(self, message: str, *, is_retryable: bool = True, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, is_retryable=is_retryable, retry_after_seconds=retry_after_seconds)
 
 
 def client() -> openai.AsyncOpenAI:
-    """The running loop's client; it retries refused connections, 408, 429 and 5xx with backoff and Retry-After."""
+    """The running loop's client. It makes each call once: retries are the engine's, so that the journal shows them."""
     loop = asyncio.get_running_loop()
     if (found := _clients.get(loop)) is None:
         found = _clients[loop] = openai.AsyncOpenAI(
             api_key=settings.OPENAI_API_KEY or "none",
-            base_url=settings.OPENAI_BASE_URL or (NOWHERE if settings.MODEL_IS_EMBEDDED else OPENAI),
+            base_url=_base_url(),
             timeout=openai.Timeout(settings.MODEL_TIMEOUT_SECONDS, connect=5),
-            max_retries=settings.MODEL_MAX_RETRIES,
-            http_client=openai.DefaultAioHttpClient(limits=openai.DEFAULT_CONNECTION_LIMITS),
+            max_retries=0,
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=openai.DefaultAioHttpClient(
+                limits=openai.DEFAULT_CONNECTION_LIMITS,
+                event_hooks={"response": [cutoff.measure]},
+            ),
         )
     return found
 
 
 async def call(effect: CallModel, *, on_text: OnText | None = None) -> Reply:
-    """Ask the model; with `on_text` the answer is streamed and handed over piece by piece. Raises ModelError."""
+    """Ask the model, once; with `on_text` the answer is streamed and handed over piece by piece. Raises ModelError."""
     try:
-        reply = await (_whole(effect) if on_text is None else _streamed(effect, on_text))
-    except ModelError:
-        raise
-    except openai.APITimeoutError as error:
-        raise ModelError("The model did not answer in time.", is_retryable=True) from error
-    except openai.APIStatusError as error:
-        is_retryable = error.status_code in (408, 409, 429) or error.status_code >= 500
-        raise ModelError(f"The model provider answered {error.status_code}.", is_retryable=is_retryable) from error
-    except openai.APIConnectionError as error:
-        raise ModelError("The model provider cannot be reached.", is_retryable=True) from error
-    except (openai.OpenAIError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise ModelError("The model provider's answer cannot be read.", is_retryable=True) from error
-    except Exception as error:
-        # A connection cut mid-answer surfaces as the transport's own error, under several names.
-        raise ModelError("The connection to the model broke.", is_retryable=True) from error
+        with breaker.of(_base_url()).guard(Outage):
+            reply = await _asked(effect, on_text)
+    except breaker.Open as circuit:
+        metrics.breaker_refused_total.labels(breaker.label(_base_url())).inc()
+        message = f"The model provider keeps failing; it is asked again in {max(1, round(circuit.seconds_left))} s."
+        raise ModelError(message, is_retryable=False) from circuit
     if not reply.text and not reply.tool_calls:
         raise ModelError("The model gave an empty answer.", is_retryable=True)
     return reply
 
 
+async def _asked(effect: CallModel, on_text: OnText | None) -> Reply:
+    """The reply as it came, in MODEL_TIMEOUT_SECONDS over all. Raises ModelError, Outage where the provider is to blame."""
+    try:
+        async with asyncio.timeout(settings.MODEL_TIMEOUT_SECONDS):
+            return await (_whole(effect) if on_text is None else _streamed(effect, on_text))
+    except ModelError:
+        raise
+    except (openai.APITimeoutError, TimeoutError) as error:
+        raise Outage("The model did not answer in time.") from error
+    except cutoff.TooSlow as error:
+        raise Outage(str(error)) from error
+    except cutoff.CutOff as error:
+        raise ModelError(str(error), is_retryable=False) from error
+    except openai.APIStatusError as error:
+        raise _refused(error.status_code, error.response.headers) from error
+    except openai.APIConnectionError as error:
+        raise Outage("The model provider cannot be reached.") from error
+    except (openai.OpenAIError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        raise Outage("The model provider's answer cannot be read.") from error
+    except Exception as error:
+        # A connection cut mid-answer surfaces as the transport's own error, under several names.
+        raise Outage("The connection to the model broke.") from error
+
+
+def _refused(status: int, headers: Mapping[str, str]) -> ModelError:
+    """An HTTP error as ours. A 429 or any other 4xx is an answer of a provider that is well; the breaker does not count it."""
+    kind = Outage if status >= 500 else ModelError
+    return kind(
+        f"The model provider answered {status}.",
+        is_retryable=refusals.is_passing(status, headers),
+        retry_after_seconds=refusals.retry_after_seconds(headers),
+    )
+
+
+def _base_url() -> str:
+    return settings.OPENAI_BASE_URL or (NOWHERE if settings.MODEL_IS_EMBEDDED else OPENAI)
+
+
+def is_left_alone() -> bool:
+    """Whether this process's calls have failed so often that they are not made now."""
+    return breaker.of(_base_url()).is_open
+
+
 async def is_reachable() -> bool:
     """Whether the provider answers at all; a refusal is an answer."""
     try:
-        await client().with_options(max_retries=0, timeout=2).models.list()
+        await client().with_options(timeout=2).models.list()
     except openai.APIStatusError:
         return True
     except openai.OpenAIError:
@@ -100,13 +152,13 @@ async def _whole(effect: CallModel) -> Reply:
 async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
     pieces: list[str] = []
     calls: dict[int, dict[str, str]] = {}
-    usage, model, is_finished = None, effect.agent.model, False
+    usage, model, is_begun, is_finished = None, effect.model.name, False, False
     stream = await client().chat.completions.create(
         **_request(effect), stream=True, stream_options={"include_usage": True}
     )
     async with stream:
         async for chunk in stream:
-            usage, model = chunk.usage or usage, chunk.model or model
+            is_begun, usage, model = True, chunk.usage or usage, chunk.model or model
             for choice in chunk.choices:
                 is_finished = is_finished or choice.finish_reason is not None
                 if piece := _storable(choice.delta.content or ""):
@@ -118,8 +170,10 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
                     if part.function:
                         call["name"] += part.function.name or ""
                         call["arguments"] += part.function.arguments or ""
+    if not is_begun:
+        raise Outage("The model provider's answer cannot be read.")
     if not is_finished:
-        raise ModelError("The model's answer broke off.", is_retryable=True)
+        raise Outage("The model's answer broke off.")
     text = "".join(pieces)
     made = tuple(_tool_call(call["id"], call["name"], call["arguments"]) for _, call in sorted(calls.items()))
     return Reply(text, made, _usage(usage, effect, text), _model(model, effect))
@@ -127,7 +181,7 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
 
 def _request(effect: CallModel) -> dict[str, Any]:
     request: dict[str, Any] = {
-        "model": effect.agent.model,
+        "model": effect.model.name,
         "messages": [_message(message) for message in effect.messages],
         "max_completion_tokens": effect.max_output_tokens,
     }
@@ -158,7 +212,7 @@ def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> 
 
 
 def _model(name: object, effect: CallModel) -> str:
-    return _storable(str(name or effect.agent.model))[:MODEL_NAME_CHARACTERS]
+    return _storable(str(name or effect.model.name))[:MODEL_NAME_CHARACTERS]
 
 
 def _storable(text: str) -> str:
@@ -169,6 +223,9 @@ def _storable(text: str) -> str:
 def _usage(usage: Any, effect: CallModel, text: str) -> Usage:
     """The provider's count; where it gives none, four bytes a token."""
     if usage is not None and usage.prompt_tokens is not None:
-        return Usage(max(0, int(usage.prompt_tokens)), max(0, int(usage.completion_tokens or 0)))
+        counted = (int(usage.prompt_tokens), int(usage.completion_tokens or 0))
+        if max(counted) > MOST_TOKENS:
+            raise ValueError("No call takes so many tokens.")
+        return Usage(max(0, counted[0]), max(0, counted[1]))
     sent = sum(len(message.content.encode()) for message in effect.messages)
     return Usage(-(-sent // 4), -(-len(text.encode()) // 4))

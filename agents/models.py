@@ -43,6 +43,9 @@ class AgentVersion(models.Model):
     instructions = models.TextField(help_text="The system prompt.")
     strategy = models.CharField(max_length=16, choices=Strategy, default=Strategy.ANSWER)
     model = models.CharField(max_length=200, blank=True, help_text="Empty: the platform's AGENT_MODEL.")
+    fallback_models = models.JSONField(
+        default=list, blank=True, help_text='Models to ask, in this order, when that one fails: ["gpt-5-nano"].'
+    )
     temperature = models.FloatField(null=True, blank=True, help_text="Empty: the provider's default.")
     tools = models.JSONField(default=list, blank=True, help_text='Names of the tools it may call: ["calculator"].')
     delegates = models.JSONField(default=list, blank=True, help_text='Agents it may call or hand over to: ["general"].')

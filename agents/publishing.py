@@ -10,9 +10,11 @@ from agents.tools import registry
 
 Status = AgentVersion.Status
 CONTENT = (
-    "description", "instructions", "strategy", "model", "temperature", "tools", "delegates", "max_output_tokens", "max_steps",
-    "max_cost_usd", "timeout_seconds", "cache_seconds",
+    "description", "instructions", "strategy", "model", "fallback_models", "temperature", "tools", "delegates",
+    "max_output_tokens", "max_steps", "max_cost_usd", "timeout_seconds", "cache_seconds",
 )  # fmt: skip
+MAX_FALLBACKS = 5
+MODEL_NAME_CHARACTERS = 200
 
 
 def publish(version: AgentVersion) -> None:
@@ -49,6 +51,23 @@ def checked_delegates(slugs: Iterable[object], own_slug: str) -> list[str]:
     """The slugs as they are. Raises ValidationError for an agent that does not exist, or is the agent itself."""
     others = set(Agent.objects.exclude(slug=own_slug).values_list("slug", flat=True))
     return _known(slugs, others, "agent")
+
+
+def checked_models(names: object) -> list[str]:
+    """The names of fallback models as they are. Raises ValidationError for what can be no list of them."""
+    if not isinstance(names, list) or not all(map(_is_model_name, names)):
+        raise ValidationError('A list of models\' names is needed, such as ["gpt-5-nano"].')
+    if len(set(names)) < len(names):
+        raise ValidationError("Name each model once.")
+    if len(names) > MAX_FALLBACKS:
+        raise ValidationError(f"Name at most {MAX_FALLBACKS} models.")
+    return names
+
+
+def _is_model_name(name: object) -> bool:
+    return (
+        isinstance(name, str) and name.isprintable() and name == name.strip() and 0 < len(name) <= MODEL_NAME_CHARACTERS
+    )
 
 
 def _known(given: Iterable[object], known: Iterable[str], kind: str) -> list[str]:

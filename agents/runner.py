@@ -4,6 +4,7 @@ Runs in the request, streamed and in the background are this same loop with diff
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Iterable
 from uuid import UUID
@@ -102,7 +103,7 @@ class Execution:
             self._fresh.append(effect)
             if isinstance(effect, CallModel):
                 called = e.ModelCalled(
-                    run=effect.run, step=effect.step, purpose=effect.purpose, model=effect.agent.model
+                    run=effect.run, step=effect.step, purpose=effect.purpose, model=effect.model.name
                 )
                 self._note(called)
             else:
@@ -148,23 +149,16 @@ class Execution:
         self._interrupt.set()
 
     async def _call_model(self, effect: CallModel) -> e.Event:
+        if (wait_seconds := effect.wait_seconds + random.uniform(0, effect.jitter_seconds)) > 0:  # noqa: S311  # no secret
+            await asyncio.sleep(wait_seconds)
         try:
             reply = await llm.call(effect, on_text=self._teller(effect) if self.is_live else None)
         except llm.ModelError as error:
-            log(__name__).warning(
-                "model_call_failed", task_id=str(self.task_id), model=effect.agent.model, error=str(error)
-            )
-            return e.ModelFailed(
-                run=effect.run,
-                step=effect.step,
-                purpose=effect.purpose,
-                message=str(error),
-                is_retryable=error.is_retryable,
-            )
-        price = cost(effect.agent.price, reply.usage)
-        metrics.tokens_total.labels(effect.agent.model, "input").inc(reply.usage.input_tokens)
-        metrics.tokens_total.labels(effect.agent.model, "output").inc(reply.usage.output_tokens)
-        metrics.cost_usd_total.labels(effect.agent.model).inc(float(price))
+            return self._model_failed(effect, error)
+        model, price = effect.model.name, cost(effect.model.price, reply.usage)
+        metrics.tokens_total.labels(model, "input").inc(reply.usage.input_tokens)
+        metrics.tokens_total.labels(model, "output").inc(reply.usage.output_tokens)
+        metrics.cost_usd_total.labels(model).inc(float(price))
         return e.ModelAnswered(
             run=effect.run,
             step=effect.step,
@@ -174,6 +168,24 @@ class Execution:
             tool_calls=reply.tool_calls,
             usage=reply.usage,
             cost_usd=price,
+        )
+
+    def _model_failed(self, effect: CallModel, error: llm.ModelError) -> e.ModelFailed:
+        """The failure as a fact. To wait longer than the task has time would be in vain, so that counts as not retryable."""
+        model, message = effect.model.name, str(error)
+        metrics.model_failures_total.labels(model).inc()
+        log(__name__).warning("model_call_failed", task_id=str(self.task_id), model=model, error=message)
+        is_too_late = (error.retry_after_seconds or 0.0) >= self.deadline - time.monotonic()
+        if error.is_retryable and is_too_late:
+            message = f"{message} It asks to wait longer than the task has time."
+        return e.ModelFailed(
+            run=effect.run,
+            step=effect.step,
+            purpose=effect.purpose,
+            message=message,
+            is_retryable=error.is_retryable and not is_too_late,
+            model=model,
+            retry_after_seconds=error.retry_after_seconds,
         )
 
     def _teller(self, effect: CallModel) -> llm.OnText:

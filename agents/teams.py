@@ -8,7 +8,7 @@ from typing import cast
 from django.conf import settings
 
 from agentplatform.database import in_database
-from agents.engine.types import AgentSpec, Strategy
+from agents.engine.types import AgentSpec, Model, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
 
@@ -113,4 +113,7 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         delegates=tuple(slug for slug in row.delegates if slug in slugs),
         temperature=row.temperature,
         price=price_of(model),
+        fallbacks=tuple(Model(name, price_of(name)) for name in row.fallback_models if name != model),
+        max_tries=settings.MODEL_MAX_RETRIES + 1,
+        backoff_seconds=settings.MODEL_BACKOFF_SECONDS,
     )

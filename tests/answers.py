@@ -35,7 +35,18 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Scripted = Answer | Refusal
+@dataclass(frozen=True)
+class Flood:
+    """A body that begins with `first` and goes on with `piece` again and again, until the caller hangs up."""
+
+    piece: bytes
+    every_seconds: float = 0
+    first: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Scripted = Answer | Refusal | Flood
 Given = Scripted | str | Mapping[str, Any]
 JUNK = Refusal(200, "<html>It works!</html>", content_type="text/html")
 CUT = Answer(cut_after=0)
@@ -72,4 +83,4 @@ def scripted(given: Given) -> Scripted:
     """A string is text, a mapping is JSON text."""
     if isinstance(given, str):
         return Answer(given)
-    return given if isinstance(given, Answer | Refusal) else Answer(json.dumps(given))
+    return given if isinstance(given, Scripted) else Answer(json.dumps(given))

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "ENVIRONMENT": "development",
     "AGENT_MODEL": "gpt-5-mini",
     "OPENAI_API_KEY": "sk-scripted-model",
+    "MODEL_BACKOFF_SECONDS": "0.01",
     "WEB_WORKERS": "2",
     "LOG_LEVEL": "INFO",
 }

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from accounts import callers, edge, limits
 from agentplatform import health, redis
+from agents import breaker, metrics, teams
 from agents import health as agents_health
-from agents import metrics, teams
 
 
 def _let_redis_be_tried() -> None:
@@ -22,6 +22,7 @@ FORGET: list[Callable[[], object]] = [
     limits.forget,
     health._kept.clear,
     teams.forget,
+    breaker.forget,
     metrics.forget,
     _let_redis_be_tried,
     _let_the_model_be_asked,

@@ -8,6 +8,7 @@
     model.when("capital of France", "Paris.")                      whenever the messages contain the pattern
     model.fails(429, retry_after=1)                                an HTTP error, in OpenAI's form
     model.answers(JUNK, CUT, cut("one two three", after=2))        no JSON; no answer at all; a stream cut midway
+    model.answers(Flood(b" ", every_seconds=0.1))                  a body that never ends
     hold = model.holds("Late.")                                    the next call waits until hold.release()
 
 Rules of `when` come first, then the queue of `answers`, then "An answer to: <the last user message>".
@@ -29,6 +30,7 @@ from tests.answers import (
     CUT,
     JUNK,
     Answer,
+    Flood,
     Given,
     Refusal,
     Scripted,
@@ -46,6 +48,7 @@ __all__ = [
     "CUT",
     "JUNK",
     "Answer",
+    "Flood",
     "Hold",
     "Request",
     "ScriptedModel",
@@ -179,6 +182,8 @@ class ScriptedModel:
                 await turn.hold.pass_through(request)
             if isinstance(turn.answer, Refusal):
                 return _refused(turn.answer)
+            if isinstance(turn.answer, Flood):
+                return await _flood(http, turn.answer)
             if request.is_streamed:
                 return await _stream(http, request, turn, within_limit(turn.answer, request))
             if turn.answer.cut_after is not None:
@@ -204,6 +209,15 @@ async def _stream(http: web.Request, request: Request, turn: _Turn, answer: Answ
     await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response
+
+
+async def _flood(http: web.Request, flood: Flood) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": flood.content_type, **flood.headers})
+    await response.prepare(http)
+    await response.write(flood.first)
+    while True:
+        await asyncio.sleep(flood.every_seconds)
+        await response.write(flood.piece)
 
 
 def _hang_up(http: web.Request) -> web.Response:

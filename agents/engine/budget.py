@@ -19,7 +19,7 @@ def cost(price: Price, usage: Usage) -> Decimal:
 
 def worst_case(call: CallModel) -> Decimal:
     """An upper bound in US dollars: a token is at least one byte of UTF-8, and the answer may be as long as allowed."""
-    return cost(call.agent.price, _most_usage(call))
+    return cost(call.model.price, _most_usage(call))
 
 
 def most_tokens(call: CallModel) -> int:

@@ -10,7 +10,6 @@ from agents.engine.prompts import messages
 from agents.engine.state import Run, State, start
 from agents.engine.types import AgentSpec
 
-MAX_CALL_FAILURES = 2
 MAX_TOOL_FAILURES = 3
 MAX_REPAIRS = 2
 MAX_DEPTH = 3
@@ -41,7 +40,7 @@ def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> list
 
 
 def _next(state: State, run: Run) -> list[Effect]:
-    if run.failed_calls >= MAX_CALL_FAILURES:
+    if run.tries.are_used_up(state.team[run.agent]):
         return [_give_up(run, "model_failed", state.model_failure)]
     if run.failed_tools >= MAX_TOOL_FAILURES:
         return [_give_up(run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
@@ -105,10 +104,13 @@ def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
         step=run.step if made_again else run.step + 1,
         purpose=purpose,
         agent=agent,
+        model=run.tries.model(agent),
         messages=messages(state, run, purpose, fault),
         tools=() if is_preliminary else agent.tools,
         max_output_tokens=state.limits.max_output_tokens,
         output_schema=state.input.output_schema if run.id == e.ROOT and not is_preliminary else None,
+        wait_seconds=run.tries.retry_after_seconds,
+        jitter_seconds=run.tries.jitter_seconds(agent),
     )
 
 

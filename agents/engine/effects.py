@@ -5,21 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.engine.events import Event
-from agents.engine.types import AgentSpec, Message, ToolCall
+from agents.engine.types import AgentSpec, Message, Model, ToolCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallModel:
-    """Ask the agent's model; `output_schema` is what the text should satisfy as JSON, when set."""
+    """Ask a model of the agent; `output_schema` is what the text should satisfy as JSON, when set.
+
+    The call is made after `wait_seconds`, and a random time up to `jitter_seconds`.
+    """
 
     run: str
     step: int
     purpose: str
     agent: AgentSpec
+    model: Model
     messages: tuple[Message, ...]
     tools: tuple[str, ...]
     max_output_tokens: int
     output_schema: Mapping[str, Any] | None = None
+    wait_seconds: float = 0.0
+    jitter_seconds: float = 0.0
 
     @property
     def key(self) -> tuple[str, ...]:

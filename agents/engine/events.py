@@ -71,11 +71,15 @@ class ModelAnswered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed(Event):
+    """`is_retryable`: the same model may answer yet, within the task's time; not before `retry_after_seconds`, if set."""
+
     run: str
     step: int
     purpose: str
     message: str
     is_retryable: bool
+    model: str = ""
+    retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from agents.engine import events as e
+from agents.engine.tries import Tries
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
 
 
@@ -29,7 +30,7 @@ class Run:
     answer: Answer | None = None
     step: int = 0
     open_tools: tuple[ToolCall, ...] = ()
-    failed_calls: int = 0
+    tries: Tries = Tries()  # noqa: RUF009  # frozen
     failed_tools: int = 0
     repairs: int = 0
     children: Mapping[str, str | None] | None = None
@@ -91,8 +92,8 @@ def _evolved(state: State, event: e.Event) -> State:
             return _answered(state, event)
         case e.ModelFailed():
             run = state.runs[event.run]
-            failed = replace(run, failed_calls=run.failed_calls + (1 if event.is_retryable else 1000))
-            return replace(_with(state, failed), model_failure=event.message)
+            tries = run.tries.failed(state.team[run.agent], event)
+            return replace(_with(state, replace(run, tries=tries)), model_failure=event.message)
         case e.ToolCalled():
             return replace(state, tool_calls=state.tool_calls + 1)
         case e.ToolReturned():
@@ -108,9 +109,8 @@ def _evolved(state: State, event: e.Event) -> State:
                 _with(state, replace(run, children={**(run.children or {}), event.child: event.output})), child
             )
         case e.HandedOver():
-            return _with(
-                state, replace(state.runs[event.run], agent=event.agent, answer=None, turns=(), preliminary_turns=0)
-            )
+            run = replace(state.runs[event.run], agent=event.agent, answer=None, turns=(), preliminary_turns=0)
+            return _with(state, replace(run, tries=Tries()))
         case e.CancelRequested():
             return replace(state, is_cancel_requested=True)
         case e.TaskEnded():
@@ -135,7 +135,7 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         answer=Answer(event.purpose, event.text, calls),
         open_tools=calls,
         repairs=run.repairs + (1 if event.purpose == "repair" else 0),
-        failed_calls=0,
+        tries=run.tries.answered(),
         is_open_step=False,
     )
     return replace(

@@ -40,6 +40,14 @@ FREE = Price(Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model by the name the provider knows, and its price."""
+
+    name: str
+    price: Price = FREE
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call, as the provider counted them."""
 
@@ -52,7 +60,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """One published version of an agent: all that decides what it does. Immutable, so a task keeps its meaning."""
+    """One published version of an agent: all that decides what it does. Immutable, so a task keeps its meaning.
+
+    Each model is tried at most `max_tries` times in a row, with a backoff that begins with `backoff_seconds`.
+    """
 
     slug: str
     description: str
@@ -65,6 +76,14 @@ class AgentSpec:
     delegates: tuple[str, ...] = ()
     temperature: float | None = None
     price: Price = FREE
+    fallbacks: tuple[Model, ...] = ()
+    max_tries: int = 3
+    backoff_seconds: float = 0.5
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The agent's model, and those that are asked when it fails, in order."""
+        return (Model(self.model, self.price), *self.fallbacks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,12 @@ BAD = [
     ("DATABASE_THREADS", "1000", "1 to 64"),
     ("DEFAULT_RATE_LIMIT", "-1", "1 to "),
     ("RATE_LIMIT_WINDOW", "100000", "1 to 86400"),
+    ("MODEL_IDLE_SECONDS", "0", "0.1 to 3600"),
+    ("MODEL_MAX_REPLY_BYTES", "4M", "1024 to 1073741824"),
+    ("MODEL_BACKOFF_SECONDS", "9", "0 to 8"),
+    ("BREAKER_FAILURES", "0", "1 to 10000"),
+    ("BREAKER_WINDOW_SECONDS", "-1", "0.1 to 3600"),
+    ("BREAKER_OPEN_SECONDS", "long", "0.1 to 3600"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
 ]
 UNFIT_FOR_PRODUCTION = [

@@ -26,7 +26,7 @@ def version_form(agent: Agent, **fields: Any) -> dict[str, Any]:
 def poet(operator: Client) -> AgentVersion:
     """A new agent's first draft, made in the console."""
     assert operator.post(reverse("admin:agents_agent_add"), {"slug": "poet", "is_active": "on"}).status_code == 302
-    form = version_form(Agent.objects.get(slug="poet"))
+    form = version_form(Agent.objects.get(slug="poet"), fallback_models='["gpt-5-nano"]')
     assert operator.post(reverse("admin:agents_agentversion_add"), form).status_code == 302
     return AgentVersion.objects.get(agent__slug="poet")
 
@@ -54,6 +54,7 @@ def test_a_published_version_is_copied_not_changed(operator: Client, poet: Agent
     operator.get(reverse("admin:agents_agentversion_copy_to_draft", args=[poet.pk]))
     draft = AgentVersion.objects.get(agent=poet.agent, status="draft")
     assert (draft.number, draft.instructions) == (2, "Answer in rhyme.")
+    assert draft.fallback_models == ["gpt-5-nano"]
     publish(operator, draft)
     poet.refresh_from_db()
     assert poet.status == "retired"
@@ -68,6 +69,11 @@ def test_a_published_version_is_copied_not_changed(operator: Client, poet: Agent
         ("delegates", '["nobody"]', "There is no agent"),
         ("delegates", '["poet"]', "There is no agent"),
         ("tools", "[", "Enter a valid JSON"),
+        ("fallback_models", '"gpt-5-nano"', "A list of models&#x27; names is needed"),
+        ("fallback_models", '[""]', "A list of models&#x27; names is needed"),
+        ("fallback_models", '["gpt-5-nano", "gpt-5-nano"]', "Name each model once"),
+        ("fallback_models", '["a", "b", "c", "d", "e", "f"]', "Name at most 5 models"),
+        ("fallback_models", '["gpt-5-mini"]', "It falls back to itself"),
     ],
 )
 def test_a_bad_version_is_explained(operator: Client, poet: AgentVersion, field: str, value: str, message: str) -> None:

@@ -66,13 +66,21 @@ def answered(call: CallModel, reply: Reply, usage: Usage = FEW_TOKENS) -> e.Even
         text=text,
         tool_calls=tool_calls,
         usage=usage,
-        cost_usd=cost(call.agent.price, usage),
+        cost_usd=cost(call.model.price, usage),
     )
 
 
-def failed(call: CallModel, *, is_retryable: bool = True) -> e.ModelFailed:
+def failed(call: CallModel, *, is_retryable: bool = True, retry_after: float | None = None) -> e.ModelFailed:
     """A failure of the provider."""
-    return e.ModelFailed(run=call.run, step=call.step, purpose=call.purpose, message="Away.", is_retryable=is_retryable)
+    return e.ModelFailed(
+        run=call.run,
+        step=call.step,
+        purpose=call.purpose,
+        message="Away.",
+        is_retryable=is_retryable,
+        model=call.model.name,
+        retry_after_seconds=retry_after,
+    )
 
 
 def returned(call: CallTool, output: str = "42", *, is_error: bool = False) -> e.ToolReturned:
@@ -131,7 +139,7 @@ class Story:
         self.calls.append(effect)
         if isinstance(effect, CallModel):
             self.append(
-                e.ModelCalled(run=effect.run, step=effect.step, purpose=effect.purpose, model=effect.agent.model)
+                e.ModelCalled(run=effect.run, step=effect.step, purpose=effect.purpose, model=effect.model.name)
             )
         else:
             self.append(e.ToolCalled(run=effect.run, step=effect.step, call=effect.call))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agents.engine import events as e
-from agents.engine.decide import MAX_CALL_FAILURES, decide
+from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import fold
 from agents.engine.types import AgentSpec
 from tests.agents.engine.outside import Story, answered, failed, returned, through_json
-from tests.agents.engine.test_properties import TEXTS, Chance, named, openings, promises
+from tests.agents.engine.test_properties import MOST_TRIES, TEXTS, Chance, named, openings, promises
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -125,7 +125,7 @@ class TaskMachine(RuleBasedStateMachine):
         assert self.story.state.model_calls <= limits.max_steps
         assert self.story.state.cost_usd <= limits.max_cost_usd
         calls = len([event for event in self.story.journal if isinstance(event, e.ModelCalled)])
-        assert calls <= limits.max_steps * MAX_CALL_FAILURES + limits.max_steps * self.attempts
+        assert calls <= limits.max_steps * MOST_TRIES + limits.max_steps * self.attempts
 
     @invariant()
     def no_recorded_step_is_made_twice(self) -> None:

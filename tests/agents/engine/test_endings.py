@@ -74,10 +74,10 @@ def test_the_worst_case_counts_all_that_is_sent() -> None:
     assert worst_case(first) - worst_case(plain) > 2 * Decimal(len(str(CITY))) / 1_000_000
 
 
-@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("attempts", [1, 3])
 def test_model_failed(attempts: int) -> None:
     told = begun()
-    told.run(scripted(*[lambda c: failed(c, is_retryable=attempts == 2)] * attempts))
+    told.run(scripted(*[lambda c: failed(c, is_retryable=attempts == 3)] * attempts))
     assert told.ended == e.TaskEnded(status="failed", exit_reason="model_failed", message="Away.")
     assert [call.step for call in told.model_calls] == [1] * attempts
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from agents.engine import events as e
 from agents.engine.budget import worst_case
-from agents.engine.decide import MAX_CALL_FAILURES, decide
+from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside
 from agents.engine.state import evolve, fold
-from agents.engine.types import AgentSpec, ToolCall, Usage
+from agents.engine.types import AgentSpec, Model, Price, ToolCall, Usage
 from tests.agents.engine.outside import (
     MANY_EVENTS,
     Reply,
@@ -47,6 +47,9 @@ TEXTS = (
     "null",
     "NaN",
 )
+FALLBACKS = ((), (Model("model-2", Price(Decimal(2), Decimal(20))),), (Model("model-2"), Model("model-3")))
+MAX_TRIES = 2
+MOST_TRIES = MAX_TRIES * (1 + max(map(len, FALLBACKS)))
 ARGUMENTS = ('{"expression": "1+1"}', "{", "", "[]", "null", '{"expression": {"deep": [1]}}')
 
 promises = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -64,6 +67,8 @@ def teams(draw: st.DrawFn) -> dict[str, AgentSpec]:
                 strategy=draw(st.sampled_from(("answer", "plan", "route"))),
                 tools=draw(st.sampled_from(((), ("calculator",)))),
                 delegates=draw(slugs),
+                fallbacks=draw(st.sampled_from(FALLBACKS)),
+                max_tries=MAX_TRIES,
             )
             for slug in SLUGS
         )
@@ -101,7 +106,8 @@ class Chance:
     def _reply(self, effect: CallModel) -> Reply:
         chance = self.random.random()
         if chance < 0.1:
-            return failed(effect, is_retryable=self.random.random() < 0.9)
+            seconds = self.random.choice((None, 0.0, 2.5, 100.0))
+            return failed(effect, is_retryable=self.random.random() < 0.9, retry_after=seconds)
         if chance < 0.35:
             return [self._tool_call() for _ in range(self.random.randint(1, 3))]
         return self.random.choice(
@@ -113,7 +119,10 @@ class Chance:
         return ToolCall(pick(("call", "c1", "")), pick(("calculator", "no_such_tool")), pick(ARGUMENTS))
 
     def _usage(self, effect: CallModel) -> Usage:
-        most_input = (worst_case(effect) * 1_000_000 - effect.max_output_tokens * 10) // 1
+        price = effect.model.price
+        most_input = (worst_case(effect) * 1_000_000 - effect.max_output_tokens * price.output_usd) // (
+            price.input_usd or 1
+        )
         most = (int(most_input), effect.max_output_tokens)
         return Usage(*most) if self.random.random() < 0.3 else Usage(*map(self.random.randint, (0, 0), most))
 
@@ -141,7 +150,7 @@ def test_every_task_ends_within_its_caps(task: tuple[e.TaskAccepted, dict[str, A
 
     story = told(*task, random, before=check)
     assert story.state.model_calls <= limits.max_steps
-    assert len(story.model_calls) <= limits.max_steps * MAX_CALL_FAILURES
+    assert len(story.model_calls) <= limits.max_steps * MOST_TRIES
     assert story.state.cost_usd <= limits.max_cost_usd
     assert (story.ended.status == "completed") == (story.ended.exit_reason == "completed")
     assert story.ended.status == "completed" or story.ended.message
