@@ -9,6 +9,7 @@ from typing import Any
 import environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from kombu import Queue
 
 from agentplatform import __version__, environment
 from agentplatform.embedded import addresses
@@ -39,6 +40,14 @@ WEB_WORKERS = environment.number(
 )
 WORKER_CONCURRENCY = environment.number(
     "WORKER_CONCURRENCY", 100, least=1, most=2000, meaning="Tasks that one Celery worker runs at once."
+)
+WORKER_LONG_CONCURRENCY = environment.number(
+    "WORKER_LONG_CONCURRENCY", 0, least=0, most=2000, unset="half of them",
+    meaning="How many of a worker's tasks at once may be long ones.",
+)
+LONG_TASK_SECONDS = environment.number(
+    "LONG_TASK_SECONDS", 300, least=1, most=86_400,
+    meaning="A task that may run longer than this, by its `timeout_seconds`, is a long one: it waits in a queue of its own.",
 )
 LOG_LEVEL = environment.choice(
     "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), meaning="The least important log lines that are written."
@@ -435,6 +444,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "agents"
+CELERY_TASK_QUEUES = [Queue("agents"), Queue("agents.long")]
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -8,36 +8,39 @@ lost message is made up for in seconds, and a long queue is not made longer by r
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from agentplatform.celery import app
 from agentplatform.logs import log
 from agents.journal import REPUBLISH_AFTER
-from agents.models import Outbox
+from agents.models import Outbox, Task
+from agents.queues import LONG, SHORT, queue_for
 
 JOB = "agents.run_task"
+Hint = tuple[UUID, int]
+"""What a message says, a task's id, and how long the task may run in seconds, which decides on its queue."""
 MAX_WAITING = 10_000
 BATCH = 1000
 # A pooled connection may have been closed while it was idle.
 ONE_MORE = {"max_retries": 1, "interval_start": 0}
 
-_waiting: queue.Queue[UUID] = queue.Queue(MAX_WAITING)
+_waiting: queue.Queue[Hint] = queue.Queue(MAX_WAITING)
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
 
-def announce(task_id: UUID) -> None:
+def announce(task: Task) -> None:
     """Publish soon, off the request's path. Never raises, never blocks."""
     global _thread
     try:
-        _waiting.put_nowait(task_id)
+        _waiting.put_nowait((task.pk, task.timeout_seconds))
     except queue.Full:
         return
     with _lock:
@@ -52,9 +55,9 @@ def republish() -> int:
     No row is locked while the broker is spoken to. Raises kombu's OperationalError when it cannot be reached.
     """
     published = 0
-    while (task_ids := _unheard()) or (task_ids := _lost()):
-        _publish_or_give_back(task_ids)
-        published += len(task_ids)
+    while hints := _unheard() or _lost(SHORT) or _lost(LONG):
+        _publish_or_give_back(hints)
+        published += len(hints)
     return published
 
 
@@ -62,34 +65,43 @@ def _due() -> QuerySet[Outbox]:
     return Outbox.objects.filter(publish_at__lte=Now()).order_by("publish_at")
 
 
-def _unheard() -> list[UUID]:
+def _waiting_in(name: str) -> Q:
+    is_long = Q(task__timeout_seconds__gt=settings.LONG_TASK_SECONDS)
+    return is_long if name == LONG else ~is_long
+
+
+def _unheard() -> list[Hint]:
     """Tasks that were queued again and that no message has named since."""
     return _taken(_due().filter(published=0), BATCH)
 
 
-def _lost() -> list[UUID]:
-    """As many of the longest due tasks as messages are missing. Any message brings a worker, so it matters little which."""
-    if not _due().exists():
+def _lost(name: str) -> list[Hint]:
+    """As many of the queue's longest due tasks as it lacks messages. Each message brings a worker, whatever it names."""
+    due = _due().filter(_waiting_in(name))
+    if not due.exists():
         return []
-    missing = Outbox.objects.count() - _depth(settings.CELERY_TASK_DEFAULT_QUEUE)
-    return _taken(_due(), min(missing, BATCH)) if missing > 0 else []
+    missing = Outbox.objects.filter(_waiting_in(name)).count() - _depth(name)
+    return _taken(due, min(missing, BATCH)) if missing > 0 else []
 
 
-def _taken(due: QuerySet[Outbox], most: int) -> list[UUID]:
+def _taken(due: QuerySet[Outbox], most: int) -> list[Hint]:
     """Take rows that no other sweeper has; they are due again in a few seconds."""
     with transaction.atomic():
-        task_ids = list(due.select_for_update(skip_locked=True).values_list("task_id", flat=True)[:most])
-        Outbox.objects.filter(task_id__in=task_ids).update(
-            publish_at=Now() + REPUBLISH_AFTER, published=F("published") + 1
-        )
-    return task_ids
+        locked = due.select_for_update(skip_locked=True, of=("self",))
+        hints: list[Hint] = list(locked.values_list("task_id", "task__timeout_seconds")[:most])
+        _rows(hints).update(publish_at=Now() + REPUBLISH_AFTER, published=F("published") + 1)
+    return hints
 
 
-def _publish_or_give_back(task_ids: list[UUID]) -> None:
+def _rows(hints: Sequence[Hint]) -> QuerySet[Outbox]:
+    return Outbox.objects.filter(task_id__in=[task_id for task_id, _ in hints])
+
+
+def _publish_or_give_back(hints: Sequence[Hint]) -> None:
     try:
-        _publish(task_ids)
+        _publish(hints)
     except Exception:
-        Outbox.objects.filter(task_id__in=task_ids).update(publish_at=Now(), published=F("published") - 1)
+        _rows(hints).update(publish_at=Now(), published=F("published") - 1)
         raise
 
 
@@ -111,25 +123,26 @@ def _depth(name: str) -> int:
             raise OperationalError(str(error)) from error
 
 
-def _publish(task_ids: Iterable[UUID]) -> None:
+def _publish(hints: Sequence[Hint]) -> None:
     with app.producer_or_acquire() as producer:
-        for task_id in task_ids:
-            app.send_task(JOB, args=[str(task_id)], producer=producer, retry_policy=ONE_MORE)
+        for task_id, timeout_seconds in hints:
+            queue_name = queue_for(timeout_seconds)
+            app.send_task(JOB, args=[str(task_id)], queue=queue_name, producer=producer, retry_policy=ONE_MORE)
 
 
 def _relay() -> None:
     while True:
-        task_ids = [_waiting.get(), *_emptied()]
+        hints = [_waiting.get(), *_emptied()]
         try:
-            _publish(task_ids)
+            _publish(hints)
         except Exception as error:  # noqa: BLE001  # the broker is away; whatever it raises, the sweeper publishes again
-            task_ids += _emptied()  # to try with each of them would only take long
-            log(__name__).warning("publish_failed", tasks=len(task_ids), error=type(error).__name__)
+            hints += _emptied()  # to try with each of them would only take long
+            log(__name__).warning("publish_failed", tasks=len(hints), error=type(error).__name__)
 
 
-def _emptied() -> list[UUID]:
+def _emptied() -> list[Hint]:
     """What waits to be announced now."""
-    found: list[UUID] = []
+    found: list[Hint] = []
     with contextlib.suppress(queue.Empty):
         while len(found) < MAX_WAITING:
             found.append(_waiting.get_nowait())

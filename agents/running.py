@@ -35,7 +35,7 @@ async def queue(plan: Plan) -> Accepted:
         return await _accept_answered(plan, answer)
     cache.count(plan.cache_result)
     task = await in_database(journal.accept, plan.new, [plan.opening], status=Status.QUEUED)
-    outbox.announce(task.pk)
+    outbox.announce(task)
     return Accepted(task.pk, task, plan.cache_result)
 
 

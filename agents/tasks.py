@@ -6,19 +6,38 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from celery.bootsteps import StartStopStep
+from celery.exceptions import Reject
 from celery.signals import worker_ready
+from celery.worker.consumer.tasks import Tasks
 from django.conf import settings
 
 from agentplatform import monitoring
 from agentplatform.celery import app
-from agents import presence, running
+from agents import presence, queues, running
 from agents.outbox import JOB
 
 
-@app.task(name=JOB)
-def run_task(task_id: str) -> None:
+@app.task(name=JOB, bind=True)
+def run_task(job: Any, task_id: str) -> None:
     """Run a queued task to its end; a message that comes twice, or late, does nothing."""
-    asyncio.run_coroutine_threadsafe(running.run_queued(UUID(task_id)), _loop()).result()
+    queue = (job.request.delivery_info or {}).get("routing_key", queues.SHORT)
+    with queues.long_places.taken(queue) as is_free:
+        if not is_free:
+            raise Reject(requeue=True)
+        asyncio.run_coroutine_threadsafe(running.run_queued(UUID(task_id)), _loop()).result()
+
+
+class LongPlaces(StartStopStep):
+    """Lets long tasks have a part of this worker's places alone."""
+
+    requires = (Tasks,)
+
+    def start(self, parent: Any) -> None:
+        queues.long_places.share(parent)
+
+
+app.steps["consumer"].add(LongPlaces)
 
 
 @worker_ready.connect
