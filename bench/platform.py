@@ -46,6 +46,20 @@ class Usage:
         )
 
 
+def _local_ports(pid: int) -> set[int]:
+    """The ports of a process's own ends of its TCP connections."""
+    inodes = {_target(link).removeprefix("socket:[").removesuffix("]") for link in Path(f"/proc/{pid}/fd").iterdir()}
+    lines = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    return {int(fields[1].rpartition(":")[2], 16) for fields in lines if fields[9] in inodes}
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""  # closed since it was listed
+
+
 def _mb(text: str) -> float:
     return round(int(text.split(maxsplit=1)[0]) / 1024, 1)
 
@@ -73,6 +87,11 @@ class Platform:
         """Rows from the platform's database, over a connection that is not counted as the platform's."""
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
             return connection.execute(sql.encode(), values).fetchall()
+
+    def connections_of(self, pid: int) -> int:
+        """How many connections a process holds to the database, as PostgreSQL sees them."""
+        rows = self.query("SELECT client_port FROM pg_stat_activity WHERE application_name = 'agentplatform'")
+        return len({port for (port,) in rows} & _local_ports(pid))
 
     def calls(self) -> dict[str, int]:
         """What the model thinks about, and what came in all."""
