@@ -61,6 +61,11 @@ CMD ["python", "-m", "agentplatform.embedded.model", "8080", "0.0.0.0"]
 
 
 FROM runtime AS platform
+# Given by `make release-check`: the version stands in agentplatform/__init__.py alone.
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title=Agentplatform \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.licenses=Apache-2.0
 ENV ENVIRONMENT=production \
     DATA_DIR=/tmp \
     PORT=8000

@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs lock clean
+.PHONY: help run test chaos lint lint-compose format docs release-check lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,12 @@ format: $(DEV) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(DEV) ## Write anew what documents take from the code: .env.example and docs/settings.md
+docs: $(DEV) ## Write anew what documents take from the code: .env.example, docs/settings.md, docs/licences.md
 	@$(BIN)/python manage.py settingsreference
+	@$(BIN)/python tests/licences.py
+
+release-check: $(DEV) ## Check all that a release needs, on Python 3.11, 3.12 and 3.13; takes long (docs/releasing.md)
+	@exec $(BIN)/python tests/release_check.py $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(ARGS)
