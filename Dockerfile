@@ -2,14 +2,20 @@
 # With `--target model`, a second one: the small local model, for trying the platform without a provider.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-# Packages, each checked against its hash. What installed them, translators' sources and what only compilers read stay behind.
+# Packages, each checked against its hash. What installed them stays behind, and so does what only compilers, translators and
+# debuggers read; the console speaks English.
 FROM ${PYTHON_IMAGE} AS packages
+# For strip. Debian's stable release has one version of it.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install --disable-pip-version-check --no-deps --require-hashes -r /tmp/requirements.txt \
     && /opt/venv/bin/pip uninstall --quiet --yes pip setuptools \
-    && find /opt/venv \( -name '*.po' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete
+    && find /opt/venv \( -name '*.po' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
+    && find /opt/venv -name '*.mo' ! -path '*/en/*' -delete \
+    && find /opt/venv -name '*.so' ! -path '*/psycopg_binary*' -exec strip --strip-unneeded {} +
 
 
 FROM ${PYTHON_IMAGE} AS model-packages

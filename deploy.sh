@@ -64,7 +64,7 @@ setting() { sed -n "s/^$1=//p" .env | tail -n 1 | sed -e "s/^'\(.*\)'\$/\1/" -e 
 secret() { LC_ALL=C tr -dc 'a-f0-9' < /dev/urandom | head -c 64 || true; }
 
 check_machine() {
-    local version free_mb
+    local version folder free_mb
     command -v docker > /dev/null || fail "Docker is missing. Install it: https://docs.docker.com/engine/install/"
     version=$(docker compose version --short 2> /dev/null) ||
         fail "Docker's compose plugin is missing. Install it: https://docs.docker.com/compose/install/linux/"
@@ -73,9 +73,12 @@ check_machine() {
         fail "Docker Compose $version is too old; it takes $LEAST_COMPOSE or later. https://docs.docker.com/compose/install/linux/"
     docker info > /dev/null 2>&1 ||
         fail "Docker does not answer. Start it (sudo systemctl start docker), and let your user use it (sudo usermod -aG docker \"\$USER\", then log in again)."
-    free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
+    # Docker keeps images and data in a folder of its own, which a remote Docker does not have here.
+    folder=$(docker info --format '{{.DockerRootDir}}')
+    [[ -d $folder ]] || folder=.
+    free_mb=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
     ((free_mb >= LEAST_FREE_MB)) ||
-        fail "Only $free_mb MB are free here; images and data want $LEAST_FREE_MB MB. docker system prune frees what Docker no longer needs."
+        fail "Only $free_mb MB are free for Docker; images and data want $LEAST_FREE_MB MB. docker system prune frees what Docker no longer needs."
     say "Docker $(docker version --format '{{.Server.Version}}'), Compose $version, $free_mb MB free."
 }
 
@@ -125,7 +128,7 @@ check_env() {
     [[ -r .env ]] || fail ".env cannot be read by $(id -un)."
     # A value of the shell would win over .env inside the containers' settings, and surprise on the next run.
     for name in ENVIRONMENT SECRET_KEY API_KEY_PEPPER POSTGRES_PASSWORD OPENAI_API_KEY OPENAI_BASE_URL AGENT_MODEL \
-        ALLOWED_HOSTS DATABASE_URL REDIS_URL CELERY_BROKER_URL METRICS_TOKEN LOCAL_MODEL API_KEYS; do unset "$name"; done
+        ALLOWED_HOSTS DATABASE_URL REDIS_URL CELERY_BROKER_URL METRICS_TOKEN LOCAL_MODEL API_KEYS PORT PROMETHEUS_PORT; do unset "$name"; done
     for name in SECRET_KEY API_KEY_PEPPER; do
         value=$(setting "$name")
         [[ ${#value} -ge 32 || -n $(setting "${name}_FILE") ]] ||
@@ -138,13 +141,17 @@ check_env() {
     compose config --quiet || fail "Docker Compose cannot use .env; it says why above."
 }
 
+# check_port NAME DEFAULT SERVICE: whether the port is free, or the service's own.
 check_port() {
     local port
-    port=$(setting PORT)
-    port=${port:-8000}
-    [[ -n $(compose ps --quiet --status running web 2> /dev/null) ]] && return
+    port=$(setting "$1")
+    port=${port:-$2}
+    if ! [[ $port =~ ^[0-9]{1,5}$ ]] || ((10#$port < 1 || 10#$port > 65535)); then
+        fail "$1 in .env takes a number from 1 to 65535."
+    fi
+    [[ -z $(compose ps --quiet --status running "$3" 2> /dev/null) ]] || return 0
     if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
-        fail "Port $port is taken by another program. Stop it, or set PORT in .env to a free one."
+        fail "Port $port is taken by another program. Stop it, or set $1 in .env to a free one."
     fi
 }
 
@@ -214,7 +221,8 @@ check_machine
 step "Settings"
 make_env
 check_env
-check_port
+check_port PORT 8000 web
+((${#profiles[@]} == 0)) || check_port PROMETHEUS_PORT 9090 prometheus
 images=(web)
 [[ $(setting LOCAL_MODEL) == 0 ]] || images+=(model)
 step "Building the image (a few minutes the first time)"
