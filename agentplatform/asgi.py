@@ -17,8 +17,10 @@ from django.core.handlers.exception import convert_exception_to_response  # noqa
 from django.urls import get_resolver  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
+from agentplatform import lifespan  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
+from agents import draining, running  # noqa: E402
 
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
 
@@ -44,7 +46,10 @@ api = BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Route one HTTP connection to its stack."""
+    """Route one HTTP connection to its stack; at the server's stop, have the runs of this process go on elsewhere."""
+    if scope["type"] == "lifespan":
+        await lifespan.answer(receive, send, on_stop=draining.begin, stopped=running.all_left)
+        return
     handler: Any = console if scope["path"].startswith(CONSOLE_PATHS) else api
     await handler(scope, receive, send)
 

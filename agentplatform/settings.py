@@ -410,6 +410,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Work",
                 "items": [
                     _link("Tasks", "task_alt", "agents_task"),
+                    _link("Unknown outcomes", "help_center", "agents_unknownoutcome"),
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),
                     _link("Processes", "memory", "agents_process"),
                 ],

@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from agentplatform import redis as platform_redis
 from agentplatform.encoding import encoded
 from agentplatform.metrics import cache_total
+from agents import draining
 from agents.engine.types import RunLimits, TaskInput
 from agents.teams import Team
 
@@ -93,6 +94,7 @@ async def flight(policy: Policy) -> AsyncIterator[Answer | None]:
     """Join the identical requests under way. Yields the answer that another made meanwhile, or None: then make it here.
 
     Whoever gets None leads, and the others wait until its block ends; if it stored no answer, one of them leads next.
+    Raises Draining to those who still wait when this process is told to stop.
     """
     if not policy.is_read:
         yield None
@@ -101,9 +103,12 @@ async def flight(policy: Policy) -> AsyncIterator[Answer | None]:
     lead = None
     while lead is None:
         if (other := here.get(policy.key)) is not None:
-            await other.wait()
+            with draining.interrupting():
+                await other.wait()
         else:
             lead = await _lead(policy.key, here)
+        if lead is None and draining.has_begun():
+            raise draining.Draining
         if lead is None and (answer := await found(policy)):
             yield answer
             return

@@ -11,13 +11,16 @@ from agents import journal
 from agents.engine import events as e
 from agents.models import Task
 from agents.narration import Frame, Narrator, Position
-from agents.streaming import Appended, Delta, Inbox, hub, partial_text
+from agents.streaming import Appended, Closed, Delta, Inbox, hub, partial_text
 
 KEEP_ALIVE_SECONDS = 15.0
 
 
 async def frames(task_id: UUID, after: Position = (0, 0)) -> AsyncIterator[Frame | None]:
-    """The task's frames after a position, each once and in order, until it ends; None every 15 s of silence."""
+    """The task's frames after a position, each once and in order, until it ends or this process stops.
+
+    Gives None every 15 s of silence.
+    """
     narrator = Narrator(str(task_id), after)
     with hub().follow(task_id) as inbox:
         told = await _catch_up(narrator, task_id)
@@ -32,6 +35,8 @@ async def frames(task_id: UUID, after: Position = (0, 0)) -> AsyncIterator[Frame
                 yield None
                 told = []
             else:
+                if isinstance(message, Closed):
+                    return
                 told = await _told(narrator, task_id, message)
 
 
@@ -60,24 +65,30 @@ async def _catch_up(narrator: Narrator, task_id: UUID) -> list[Frame]:
 
 
 async def until_ended(task_id: UUID, client_id: UUID, wait_seconds: float) -> Task:
-    """The task as it stands when it ends or waits for approval, or when the time is up. Raises Task.DoesNotExist."""
-    deadline = time.monotonic() + wait_seconds
+    """The task as it stands when it ends or waits for approval, the time is up, or this process stops.
+
+    Raises Task.DoesNotExist.
+    """
+    deadline, is_closed = time.monotonic() + wait_seconds, False
     with hub().follow(task_id) as inbox:
         while True:
             task = await in_database(journal.load, task_id, client_id)
             left = deadline - time.monotonic()
-            if left <= 0 or task.is_final or task.status == Task.Status.AWAITING_APPROVAL:
+            if left <= 0 or is_closed or task.is_final or task.status == Task.Status.AWAITING_APPROVAL:
                 return task
-            await _news(inbox, left)
+            is_closed = await _is_closed(inbox, left)
 
 
-async def _news(inbox: Inbox, seconds: float) -> None:
-    """Wait until the journal may have grown in a way that ends the wait."""
+async def _is_closed(inbox: Inbox, seconds: float) -> bool:
+    """Wait until the journal may have grown in a way that ends the wait; true when this process stops."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:
                 message = await inbox.get()
+                if isinstance(message, Closed):
+                    return True
                 if isinstance(message, Appended) and (
                     not message.events or any(isinstance(event, e.TaskEnded) for _, event in message.events)
                 ):
-                    return
+                    return False
+    return False

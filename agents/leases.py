@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from agentplatform.database import run
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents.journal import LEASE
+from agents.lifecycle import LEASE
 from agents.models import Task
 
 LOOK_SECONDS = 1.0

@@ -119,6 +119,7 @@ class Task(models.Model):
 
     timeout_seconds = models.PositiveIntegerField()
     attempts = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0, help_text="Attempts whose process went away.")
     attempt_started_at = models.DateTimeField(null=True)
     ran_seconds = models.FloatField(default=0, help_text="Running time of earlier attempts.")
     lease_token = models.PositiveBigIntegerField(default=0)
@@ -164,6 +165,39 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.seq} {self.type}"
+
+
+class UnknownOutcome(models.Model):
+    """An unsafe call of a tool that may or may not have taken effect: an operator has to tell, and the task waits."""
+
+    class Decision(models.TextChoices):
+        RETRY = "retry", "It did not happen: call the tool again"
+        DONE = "done", "It happened: go on with the result below"
+        FAIL = "fail", "Give up: end the task as failed"
+        MOOT = "moot", "The task ended before anyone decided"
+
+    task = models.ForeignKey(Task, models.CASCADE, related_name="unknown_outcomes")
+    run = models.CharField(max_length=64)
+    step = models.PositiveIntegerField()
+    call_id = models.TextField()
+    tool = models.CharField(max_length=128)
+    arguments = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    decision = models.CharField(max_length=8, choices=Decision, blank=True)
+    result = models.TextField(blank=True)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=("created_at",), name="unknown_outcome_open", condition=models.Q(decision="")),)
+
+    def __str__(self) -> str:
+        return f"{self.tool} of task {self.task_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.decided_at is None
 
 
 class IdempotencyKey(models.Model):

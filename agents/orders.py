@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.callers import Caller
 from accounts.limiter.values import Charge
-from agents import cache, journal
+from agents import cache, lifecycle
 from agents.engine import events as e
 from agents.engine.budget import most_tokens
 from agents.engine.decide import first_calls
@@ -48,7 +48,7 @@ class Accepted:
 class Plan:
     """An admitted order: what will run, within which caps, and what the cache may do."""
 
-    new: journal.NewTask
+    new: lifecycle.NewTask
     team: Team
     opening: e.TaskAccepted
     policy: cache.Policy
@@ -102,7 +102,7 @@ def plan_for(order: Order, team: Team) -> Plan:
         cache_seconds=policy.store_seconds,
         may_read_cache=policy.is_read,
     )
-    return Plan(journal.NewTask(row, order.idempotency_key, order.body_digest), team, opening, policy, order)
+    return Plan(lifecycle.NewTask(row, order.idempotency_key, order.body_digest), team, opening, policy, order)
 
 
 def _limits(request: ExecuteRequest, team: Team) -> RunLimits:

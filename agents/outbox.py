@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 
 from agentplatform.celery import app
 from agentplatform.logs import log
-from agents.journal import REPUBLISH_AFTER
+from agents.lifecycle import REPUBLISH_AFTER
 from agents.models import Outbox, Task
 from agents.queues import LONG, SHORT, queue_for
 

@@ -6,13 +6,16 @@ Runs in the request, streamed and in the background are this same loop with diff
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
 from agentplatform import metrics
 from agentplatform.database import in_database
+from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents import journal, leases, llm
+from agents import draining, journal, leases, lifecycle, llm
 from agents.engine import events as e
 from agents.engine.budget import cost
 from agents.engine.decide import decide
@@ -21,6 +24,11 @@ from agents.engine.state import State, evolve
 from agents.models import Task
 from agents.streaming import Appended, Delta, hub
 from agents.tools import registry
+
+# As long as the lease may still be ours.
+PATIENCE_SECONDS = lifecycle.LEASE.total_seconds()
+PAUSE_SECONDS = 0.5
+T = TypeVar("T")
 
 
 class Execution:
@@ -31,7 +39,14 @@ class Execution:
     """
 
     def __init__(
-        self, task_id: UUID, state: State, *, is_live: bool, seconds_left: float, pending: Iterable[e.Event]
+        self,
+        task_id: UUID,
+        state: State,
+        *,
+        is_live: bool,
+        seconds_left: float,
+        pending: Iterable[e.Event],
+        last_seq: int = 0,
     ) -> None:
         self.task_id = task_id
         self.state = state
@@ -39,25 +54,20 @@ class Execution:
         self.deadline = time.monotonic() + seconds_left
         self.token = 0
         self.pending: list[e.Event] = []
+        self._last_seq = last_seq
         self._fresh: list[Outside] = []
         self._under_way: dict[tuple[str, ...], asyncio.Task[e.Event]] = {}
+        self._unsafe: set[tuple[str, ...]] = set()
         self._call_seqs: dict[str, int] = {}
         self._interrupt = asyncio.Event()
         self._is_lost = False
+        self._is_draining = False
         for event in pending:
             self._note(event)
 
     def open(self) -> None:
         """Decide the first effects, so that their announcements can be saved together with the task itself."""
-        while not self.state.ended:
-            effects = decide(self.state, is_past_deadline=time.monotonic() >= self.deadline)
-            records = [effect.event for effect in effects if isinstance(effect, Record)]
-            if not records:
-                outside = [effect for effect in effects if not isinstance(effect, Record)]
-                self._announce(effect for effect in outside if effect.key not in self._under_way)
-                return
-            for event in records:
-                self._note(event)
+        self._announce(effect for effect in self._settle() if effect.key not in self._under_way)
 
     def saved(self, last_seq: int) -> None:
         """Take note that the pending events are in the journal, the last under this number, and tell the followers."""
@@ -66,33 +76,64 @@ class Execution:
         for seq, event in numbered:
             if isinstance(event, e.ModelCalled):
                 self._call_seqs[event.run] = seq
-        self.pending = []
+        self.pending, self._last_seq = [], last_seq
         if numbered:
             hub().tell(self.task_id, Appended(last_seq, numbered), is_shared=self.is_live)
 
     async def drive(self, token: int) -> Task:
-        """Run to the end and return the ended task. Raises LeaseLost when another process has taken over."""
+        """Run to the end and return the ended task; or as it is when it waits for people, or this process has to stop.
+
+        Raises LeaseLost when another process has taken over.
+        """
         self.token = token
-        with leases.hold(self.task_id, token, on_cancel=self._cancelled, on_lost=self._lost):
+        with (
+            leases.hold(self.task_id, token, on_cancel=self._cancelled, on_lost=self._lost),
+            draining.heard(self._drain),
+        ):
             try:
-                while True:
-                    if not self._fresh:
-                        self.open()
-                    if self.state.ended:
-                        break
-                    if self.pending:
-                        await self._save()
-                    self._start()
-                    await self._next()
+                leave = await self._work()
             finally:
                 self._stop()
-            await self._save()
+            self.saved(await self._written(leave))
         return await in_database(journal.load, self.task_id)
+
+    async def _work(self) -> Callable[..., int]:
+        """Go on as far as it goes here; returns the move that is to be written then."""
+        while not self.state.ended:
+            if self._is_draining:
+                await self._end_steps()
+                self._settle()
+                if self.state.ended:
+                    break
+                self._note(e.AttemptHandedOver(attempt=self.state.attempt))
+                return lifecycle.hand_over
+            if not self._fresh:
+                self.open()
+            if self.state.ended:
+                break
+            if not self._fresh and not self._under_way:
+                return lifecycle.suspend
+            if self.pending:
+                self.saved(await self._written(lifecycle.append))
+            self._start()
+            await self._next()
+        return lifecycle.append
 
     def finish(self, ended: e.TaskEnded) -> None:
         """End the task without another effect: its answer came from elsewhere."""
         self._fresh = []
         self._note(ended)
+
+    def _settle(self) -> list[Outside]:
+        """Note what follows from the state alone, until only calls are left; gives those."""
+        while not self.state.ended:
+            effects = decide(self.state, is_past_deadline=time.monotonic() >= self.deadline)
+            records = [effect.event for effect in effects if isinstance(effect, Record)]
+            if not records:
+                return [effect for effect in effects if not isinstance(effect, Record)]
+            for event in records:
+                self._note(event)
+        return []
 
     def _note(self, event: e.Event) -> None:
         self.state = evolve(self.state, event)
@@ -107,11 +148,24 @@ class Execution:
                 )
                 self._note(called)
             else:
-                self._note(e.ToolCalled(run=effect.run, step=effect.step, call=effect.call))
+                kind = registry.effect_of(effect.call.name) if self._is_allowed(effect) else "pure"
+                if kind == "unsafe":
+                    self._unsafe.add(effect.key)
+                self._note(e.ToolCalled(run=effect.run, step=effect.step, call=effect.call, effect=kind))
 
-    async def _save(self) -> None:
-        ending = journal.Ending.of(self.state) if self.state.ended else None
-        self.saved(await in_database(journal.append, self.task_id, self.token, self.pending, ending))
+    async def _written(self, move: Callable[..., int]) -> int:
+        """Write the pending events, with the move; gives the number of the last.
+
+        What models said is not thrown away because PostgreSQL restarts: the write is tried again for a while. Whether a try
+        that broke off was committed is seen in the journal.
+        """
+        ending = (lifecycle.Ending.of(self.state),) if self.state.ended else ()
+        by = lifecycle.Holder(self.task_id, self.token, self._last_seq)
+
+        async def write(is_repeated: bool) -> int:
+            return await in_database(move, replace(by, is_repeated=is_repeated), self.pending, *ending)
+
+        return await _patiently(write)
 
     def _start(self) -> None:
         for effect in self._fresh:
@@ -119,17 +173,27 @@ class Execution:
             self._under_way[effect.key] = asyncio.create_task(work)
         self._fresh = []
 
-    async def _next(self) -> None:
+    async def _end_steps(self) -> None:
+        """Let what is under way end, for a few seconds; a call that may not be made twice, for as long as it takes."""
+        self._interrupt.clear()
+        patience = time.monotonic() + draining.STEP_SECONDS
+        while not (self._is_lost or self.state.is_cancel_requested or time.monotonic() >= self.deadline):
+            is_patient = time.monotonic() < patience
+            if not any(is_patient or key in self._unsafe for key in self._under_way):
+                return
+            await self._next(until=patience if is_patient else self.deadline)
+
+    async def _next(self, until: float | None = None) -> None:
         """Wait until an effect is done, someone interrupts, or the time is up."""
         interrupted = asyncio.create_task(self._interrupt.wait())
-        seconds_left = max(0.0, self.deadline - time.monotonic())
+        seconds_left = max(0.0, min(self.deadline, until or self.deadline) - time.monotonic())
         waited_for = {*self._under_way.values(), interrupted}
         try:
             done, _ = await asyncio.wait(waited_for, timeout=seconds_left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             interrupted.cancel()
         if self._is_lost:
-            raise journal.LeaseLost
+            raise lifecycle.LeaseLost
         for key, task in list(self._under_way.items()):
             if task in done:
                 del self._under_way[key]
@@ -146,6 +210,10 @@ class Execution:
 
     def _lost(self) -> None:
         self._is_lost = True
+        self._interrupt.set()
+
+    def _drain(self) -> None:
+        self._is_draining = True
         self._interrupt.set()
 
     async def _call_model(self, effect: CallModel) -> e.Event:
@@ -203,14 +271,18 @@ class Execution:
 
     async def _call_tool(self, effect: CallTool) -> e.Event:
         call = effect.call
-        agent = self.state.team[self.state.runs[effect.run].agent]
-        if call.name in agent.tools:
-            outcome = await registry.call(call.name, call.arguments)
-        else:
-            allowed = ", ".join(agent.tools) or "none"
+        if not self._is_allowed(effect):
+            allowed = ", ".join(self._tools_of(effect)) or "none"
             outcome = registry.Outcome(
                 f"There is no tool named {call.name!r} here; there are: {allowed}.", is_error=True
             )
+        else:
+            if effect.key in self._unsafe:
+                await self._make_sure()
+            key = f"{self.task_id}:{effect.run}:{effect.step}:{call.id}"
+            outcome = await registry.call(call.name, call.arguments, key=key)
+        if outcome.is_unknown:
+            return e.OutcomeUnknown(run=effect.run, step=effect.step, call=call)
         return e.ToolReturned(
             run=effect.run,
             step=effect.step,
@@ -219,3 +291,34 @@ class Execution:
             output=outcome.output,
             is_error=outcome.is_error,
         )
+
+    async def _make_sure(self) -> None:
+        """Go on only while nobody can have taken the task over, however long this process was frozen. Raises LeaseLost."""
+
+        async def ask(_: bool) -> float:
+            asked_at = time.monotonic()
+            return asked_at + await in_database(lifecycle.lease_seconds_left, self.task_id, self.token)
+
+        if time.monotonic() >= await _patiently(ask):
+            raise lifecycle.LeaseLost
+
+    def _is_allowed(self, effect: CallTool) -> bool:
+        return effect.call.name in self._tools_of(effect)
+
+    def _tools_of(self, effect: CallTool) -> tuple[str, ...]:
+        return self.state.team[self.state.runs[effect.run].agent].tools
+
+
+async def _patiently(attempt: Callable[[bool], Awaitable[T]]) -> T:
+    """Try until PostgreSQL answers, for as long as a lease lasts; `attempt` hears whether it is repeated. Raises Unavailable."""
+    began, is_repeated = time.monotonic(), False
+    while True:
+        try:
+            return await attempt(is_repeated)
+        except Unavailable:
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                raise
+            if not is_repeated:
+                log(__name__).warning("agent_task_write_postponed", reason="database unreachable")
+        is_repeated = True
+        await asyncio.sleep(random.uniform(0.5, 1) * PAUSE_SECONDS)  # noqa: S311  # only spreads the tries

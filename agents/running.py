@@ -9,7 +9,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents import cache, journal, outbox
+from agents import cache, draining, journal, lifecycle, outbox
 from agents.engine import events as e
 from agents.engine.state import State, evolve, fold, start
 from agents.models import Task
@@ -34,7 +34,7 @@ async def queue(plan: Plan) -> Accepted:
     if answer := await cache.found(plan.policy):
         return await _accept_answered(plan, answer)
     cache.count(plan.cache_result)
-    task = await in_database(journal.accept, plan.new, [plan.opening], status=Status.QUEUED)
+    task = await in_database(lifecycle.accept, plan.new, [plan.opening], status=Status.QUEUED)
     outbox.announce(task)
     return Accepted(task.pk, task, plan.cache_result)
 
@@ -59,10 +59,16 @@ def abandon(order: Order, task_id: UUID, *, once: Awaitable[object] | None = Non
     async def cancel() -> None:
         if once is not None:
             await once
-        await in_database(journal.request_cancel, task_id, order.caller.client_id, "disconnect")
+        await in_database(lifecycle.request_cancel, task_id, order.caller.client_id, "disconnect")
 
     if order.request.on_disconnect == "cancel":
         _ = _detach(cancel())
+
+
+async def all_left() -> None:
+    """Wait until no task runs here apart from its request any more."""
+    while _detached:
+        await asyncio.wait(set(_detached))
 
 
 async def run_queued(task_id: UUID) -> None:
@@ -72,6 +78,8 @@ async def run_queued(task_id: UUID) -> None:
     _here.add(task_id)
     try:
         await _run_queued(task_id)
+    except draining.Draining:
+        pass  # it stays queued, and the sweeper reminds another worker of it
     finally:
         _here.discard(task_id)
 
@@ -82,15 +90,22 @@ async def _run_queued(task_id: UUID) -> None:
         return
     policy = cache.Policy(opening.cache_key, is_read=opening.may_read_cache, store_seconds=opening.cache_seconds)
     async with cache.flight(policy) as answer:
-        claim = await in_database(journal.claim, task_id)
+        claim = None if draining.has_begun() else await in_database(lifecycle.claim, task_id)
         if claim is None:
             return
         state = fold(claim.journal, await in_database(specs_of, opening.team))
         started = e.AttemptStarted(attempt=claim.task.attempts)
-        execution = Execution(task_id, state, is_live=True, seconds_left=claim.seconds_left, pending=[started])
+        execution = Execution(
+            task_id,
+            state,
+            is_live=True,
+            seconds_left=claim.seconds_left,
+            pending=[started],
+            last_seq=claim.task.last_seq,
+        )
         if answer:
             execution.finish(_from_cache(answer))
-        task = await _driven(execution, token=claim.token, task=claim.task)
+        task = await _driven(execution, claim.task)
         if task and task.status == Status.COMPLETED and not answer:
             await cache.store(policy, cache.Answer(task.result, task.model))
 
@@ -99,6 +114,8 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
     async with cache.flight(plan.policy) as answer:
         if answer:
             return await _accept_answered(plan, answer)
+        if draining.has_begun():
+            raise draining.Draining
         cache.count(plan.cache_result)
         state = start(plan.opening, plan.team.members)
         execution = Execution(
@@ -113,10 +130,10 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
             return Accepted(
                 plan.task_id, await _accept_ended(plan, execution.pending, execution.state), plan.cache_result
             )
-        task = await in_database(journal.accept, plan.new, execution.pending, status=Status.RUNNING)
+        task = await in_database(lifecycle.accept, plan.new, execution.pending, status=Status.RUNNING)
         execution.saved(len(execution.pending))
         accepted.set_result(Accepted(plan.task_id, None, plan.cache_result))
-        ended = await _driven(execution, token=1, task=task)
+        ended = await _driven(execution, task)
         if ended and ended.status == Status.COMPLETED:
             await cache.store(plan.policy, cache.Answer(ended.result, ended.model))
         return Accepted(plan.task_id, ended, plan.cache_result)
@@ -131,18 +148,18 @@ async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
 
 
 async def _accept_ended(plan: Plan, events: Sequence[e.Event], state: State) -> Task:
-    ending = journal.Ending.of(state)
-    return await in_database(journal.accept, plan.new, events, status=ending.columns["status"], ending=ending)
+    ending = lifecycle.Ending.of(state)
+    return await in_database(lifecycle.accept, plan.new, events, status=ending.columns["status"], ending=ending)
 
 
-async def _driven(execution: Execution, *, token: int, task: Task) -> Task | None:
-    """Drive an execution to its end, with its log lines and metrics; None when another process took the task over."""
+async def _driven(execution: Execution, task: Task) -> Task | None:
+    """Drive an execution as far as it goes here, with its log lines and metrics; None when another process took it over."""
     logger = log(__name__).bind(task_id=str(task.pk), client_id=str(task.client_id), task_type=task.agent_type)
     logger = logger.bind(request_id=task.request_id)
     logger.info("agent_task_started", attempt=task.attempts)
     try:
-        ended = await execution.drive(token)
-    except journal.LeaseLost:
+        ended = await execution.drive(task.lease_token)
+    except lifecycle.LeaseLost:
         logger.warning("agent_task_lost")
         return None
     except Unavailable as error:
@@ -153,10 +170,22 @@ async def _driven(execution: Execution, *, token: int, task: Task) -> Task | Non
     except Exception:
         logger.exception("agent_task_interrupted")
         raise
+    if not ended.is_final:
+        return _left(ended, logger)
     metrics.task_duration_seconds.labels(ended.agent_type).observe(ended.ran_seconds)
     event = "agent_task_failed" if ended.status == Status.FAILED else "agent_task_completed"
     logger.info(event, status=ended.status, exit_reason=ended.exit_reason, duration_seconds=round(ended.ran_seconds, 3))
     return ended
+
+
+def _left(task: Task, logger: Any) -> Task:
+    """A task that goes on elsewhere, or when a person has answered."""
+    if task.status == Status.QUEUED:
+        logger.info("agent_task_handed_over")
+        outbox.announce(task)
+    else:
+        logger.info("agent_task_waits", status=task.status)
+    return task
 
 
 def _from_cache(answer: cache.Answer) -> e.TaskEnded:

@@ -20,7 +20,7 @@ from agentplatform.errors import (
     Unavailable,
 )
 from agentplatform.logs import log
-from agents import journal, running
+from agents import journal, lifecycle, running
 from agents.following import until_ended
 from agents.guards import injection
 from agents.models import Task
@@ -52,7 +52,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     except Unavailable:
         await limits.give_back(admission)
         raise
-    except journal.AlreadyAccepted:
+    except lifecycle.AlreadyAccepted:
         # The same key came twice at once, and the other was first.
         await limits.give_back(admission)
         if replayed := await _replayed(order):
@@ -62,7 +62,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
 
 async def cancel(caller: Caller, task_id: UUID) -> Task:
     """Stop a task and give it as it stands shortly after. Raises NotFound."""
-    if not await in_database(journal.request_cancel, task_id, caller.client_id, "client"):
+    if not await in_database(lifecycle.request_cancel, task_id, caller.client_id, "client"):
         raise NotFound
     return await look(caller, task_id, wait_seconds=CANCEL_WAIT_SECONDS)
 

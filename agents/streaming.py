@@ -23,6 +23,7 @@ from agentplatform import redis as platform_redis
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
+from agents import draining
 from agents.engine import events as e
 from agents.models import Task
 
@@ -49,7 +50,12 @@ class Delta:
     text: str
 
 
-Message = Appended | Delta
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """This process stops: the follower goes on elsewhere."""
+
+
+Message = Appended | Delta | Closed
 Inbox = asyncio.Queue[Message]
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"] = WeakKeyDictionary()
@@ -68,12 +74,12 @@ class Hub:
 
     def __init__(self) -> None:
         self._inboxes: dict[UUID, set[Inbox]] = {}
-        self._outgoing: asyncio.Queue[tuple[UUID, Message]] = asyncio.Queue(INBOX_SIZE * 10)
+        self._outgoing: asyncio.Queue[tuple[UUID, Appended | Delta]] = asyncio.Queue(INBOX_SIZE * 10)
         self._seen: dict[UUID, int] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
 
-    def tell(self, task_id: UUID, message: Message, *, is_shared: bool) -> None:
+    def tell(self, task_id: UUID, message: Appended | Delta, *, is_shared: bool) -> None:
         """Hand a message to the followers here and, when `is_shared`, in every other process. Never waits."""
         self._deliver(task_id, message)
         if is_shared:
@@ -85,11 +91,13 @@ class Hub:
     def follow(self, task_id: UUID) -> Iterator[Inbox]:
         """An inbox of what happens to the task from now on. Where it is full, the oldest goes: the reader sees the gap."""
         inbox: Inbox = asyncio.Queue(INBOX_SIZE)
+        close_soon = partial(asyncio.get_running_loop().call_later, draining.FOLLOW_SECONDS, _put, inbox, Closed())
         self._inboxes.setdefault(task_id, set()).add(inbox)
         self._start()
         self._changed.set()
         try:
-            yield inbox
+            with draining.heard(close_soon):
+                yield inbox
         finally:
             self._inboxes[task_id].discard(inbox)
             if not self._inboxes[task_id]:
@@ -99,9 +107,7 @@ class Hub:
 
     def _deliver(self, task_id: UUID, message: Message) -> None:
         for inbox in self._inboxes.get(task_id, ()):
-            if inbox.full():
-                inbox.get_nowait()  # the oldest goes: the reader sees the gap before what follows
-            inbox.put_nowait(message)
+            _put(inbox, message)
 
     def _start(self) -> None:
         if not self._workers:
@@ -117,7 +123,7 @@ class Hub:
             with contextlib.suppress(platform_redis.Away):
                 await platform_redis.attempt(partial(self._send, batch))
 
-    async def _send(self, batch: Sequence[tuple[UUID, Message]], client: Redis) -> None:
+    async def _send(self, batch: Sequence[tuple[UUID, Appended | Delta]], client: Redis) -> None:
         async with client.pipeline(transaction=False) as pipe:
             for task_id, message in batch:
                 if isinstance(message, Delta):
@@ -182,6 +188,12 @@ class Hub:
                     if task_id in self._inboxes and self._seen.get(task_id) != last_seq:
                         self._seen[task_id] = last_seq
                         self._deliver(task_id, Appended(last_seq))
+
+
+def _put(inbox: Inbox, message: Message) -> None:
+    if inbox.full():
+        inbox.get_nowait()  # the oldest goes: the reader sees the gap before what follows
+    inbox.put_nowait(message)
 
 
 async def _forever(work: Callable[[], Awaitable[None]]) -> None:

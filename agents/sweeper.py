@@ -14,12 +14,13 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from agentplatform.logs import log
-from agents import journal, outbox
+from agents import lifecycle, outbox
 from agents.engine import events as e
-from agents.models import IdempotencyKey, Task
+from agents.models import IdempotencyKey, Task, UnknownOutcome
 
 BATCH = 100
 MOST_QUEUED = timedelta(hours=24)
+MOST_UNDECIDED = timedelta(days=7)
 KEY_KEPT = timedelta(hours=24)
 KEY_BATCH = 1000
 Status = Task.Status
@@ -55,15 +56,15 @@ def take_over() -> int:
 def _take_over(task: Task) -> None:
     if task.cancel_requested_at:
         _end(task, Status.CANCELLED, "cancelled", "")
-    elif task.attempts >= journal.MAX_ATTEMPTS:
-        _end(task, Status.FAILED, "attempts_exhausted", f"Its process went away {task.attempts} times.")
+    elif task.losses + 1 >= lifecycle.MAX_LOSSES:
+        _end(task, Status.FAILED, "attempts_exhausted", f"Its process went away {task.losses + 1} times.")
     else:
-        journal.give_back(task)
+        lifecycle.give_back(task)
 
 
 def time_out() -> int:
     """End what ran, or waited in the queue, longer than it may."""
-    ran = F("ran_seconds") + journal.attempt_seconds()
+    ran = F("ran_seconds") + lifecycle.attempt_seconds()
     # A living runner ends its task itself, to the second; this is for those that do not.
     late = Task.objects.filter(status=Status.RUNNING).annotate(ran=ran).filter(ran__gt=F("timeout_seconds") + 5.0)
     stale = Task.objects.filter(status=Status.QUEUED, created_at__lt=Now() - MOST_QUEUED)
@@ -71,6 +72,16 @@ def time_out() -> int:
     return _each(late, lambda task: _end(task, Status.FAILED, "timed_out", _too_long(task))) + _each(
         stale, lambda task: _end(task, Status.FAILED, "timed_out", waited)
     )
+
+
+def give_up() -> int:
+    """End what waits for an operator who does not come."""
+    asked = UnknownOutcome.objects.filter(decision="", created_at__lt=Now() - MOST_UNDECIDED).values("task_id")
+    waiting = Task.objects.filter(pk__in=asked, status=Status.AWAITING_APPROVAL)
+    told = (
+        f"It is not known whether a tool's call took effect, and no operator decided within {MOST_UNDECIDED.days} days."
+    )
+    return _each(waiting, lambda task: _end(task, Status.FAILED, "tool_failed", told))
 
 
 def _too_long(task: Task) -> str:
@@ -98,11 +109,11 @@ def forget_requests() -> int:
 
 
 def _end(task: Task, status: str, reason: str, message: str) -> None:
-    journal.end_unrun(task, e.TaskEnded(status=status, exit_reason=reason, message=message))
+    lifecycle.end_unrun(task, e.TaskEnded(status=status, exit_reason=reason, message=message))
     log(__name__).info("agent_task_ended_by_sweeper", task_id=str(task.pk), exit_reason=reason)
 
 
-MENDING: Chores = {"taken_over": take_over, "timed_out": time_out}
+MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
 REMINDING: Chores = {"republished": outbox.republish}
 FORGETTING: Chores = {"forgotten": forget_requests}
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from celery.bootsteps import StartStopStep
 from celery.exceptions import Reject
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from celery.worker.consumer.tasks import Tasks
 from django.conf import settings
 
 from agentplatform import monitoring
 from agentplatform.celery import app
-from agents import presence, queues, running
+from agents import draining, presence, queues, running
 from agents.outbox import JOB
 
 
@@ -51,6 +51,12 @@ def serve_metrics(**_: Any) -> None:
     """Let Prometheus read what this worker counts, where no web server shares its PROMETHEUS_MULTIPROC_DIR."""
     if settings.WORKER_METRICS_PORT:
         monitoring.serve(settings.WORKER_METRICS_PORT)
+
+
+@worker_shutting_down.connect
+def hand_over(**_: Any) -> None:
+    """At TERM the runs of this worker end their step and go on elsewhere; Celery waits for their jobs."""
+    draining.begin()
 
 
 _lock = threading.Lock()

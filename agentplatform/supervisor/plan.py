@@ -55,7 +55,7 @@ def bootstrap(plan: Plan, admin_password: str | None) -> Program:
 def web(plan: Plan) -> Program:
     """The web server; its workers are processes that it makes and replaces itself."""
     options = {
-        "--interface": "asginl",  # ASGI without the lifespan protocol, which Django does not speak
+        "--interface": "asgi",
         "--loop": "uvloop",
         "--host": plan.host,
         "--port": str(plan.port),

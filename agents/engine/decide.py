@@ -7,7 +7,7 @@ from agents.engine.budget import fits
 from agents.engine.effects import CallModel, CallTool, Effect, Record
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import messages
-from agents.engine.state import Run, State, start
+from agents.engine.state import OpenTool, Run, State, start
 from agents.engine.types import AgentSpec
 
 MAX_TOOL_FAILURES = 3
@@ -45,8 +45,15 @@ def _next(state: State, run: Run) -> list[Effect]:
     if run.failed_tools >= MAX_TOOL_FAILURES:
         return [_give_up(run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
     if run.open_tools:
-        return [CallTool(run=run.id, step=run.step, call=call) for call in run.open_tools]
+        return [_use(state, run, tool) for tool in run.open_tools if not tool.is_unknown]
     return STRATEGIES[_strategy(state, run)](state, run)
+
+
+def _use(state: State, run: Run, tool: OpenTool) -> Effect:
+    """Call a tool, again after a crash; one that may not begin twice is an operator's to settle then."""
+    if tool.unsafe_since is not None and tool.unsafe_since != state.attempt:
+        return Record(event=e.OutcomeUnknown(run=run.id, step=run.step, call=tool.call))
+    return CallTool(run=run.id, step=run.step, call=tool.call)
 
 
 def _strategy(state: State, run: Run) -> str:

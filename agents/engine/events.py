@@ -50,6 +50,13 @@ class AttemptLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptHandedOver(Event):
+    """The process that ran the task was told to stop, and gave it back in time."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalled(Event):
     run: str
     step: int
@@ -84,9 +91,12 @@ class ModelFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCalled(Event):
+    """`effect` is the tool's own word for what calling it twice means: pure, idempotent or unsafe."""
+
     run: str
     step: int
     call: ToolCall
+    effect: str = "pure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +107,25 @@ class ToolReturned(Event):
     tool: str
     output: str
     is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeUnknown(Event):
+    """An unsafe call began, and nobody can tell whether it took effect; an operator has to."""
+
+    run: str
+    step: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeResolved(Event):
+    """An operator told what became of an unsafe call: `retry`, `done` (its ToolReturned follows) or `fail`."""
+
+    run: str
+    call_id: str
+    decision: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +174,9 @@ class TaskEnded(Event):
 
 TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (TaskAccepted, AttemptStarted, AttemptLost, ModelCalled, ModelAnswered, ModelFailed, ToolCalled, ToolReturned,
-                 DelegateStarted, DelegateFinished, HandedOver, CancelRequested, TaskEnded)
+    for kind in (TaskAccepted, AttemptStarted, AttemptLost, AttemptHandedOver, ModelCalled, ModelAnswered, ModelFailed,
+                 ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted, DelegateFinished, HandedOver,
+                 CancelRequested, TaskEnded)
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from agents.engine import events as e
 from agents.engine.tries import Tries
@@ -19,6 +20,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenTool:
+    """A call that has not returned. `unsafe_since` is the attempt in which it began, when it may not begin twice."""
+
+    call: ToolCall
+    unsafe_since: int | None = None
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One agent at work: the root, or a delegate."""
 
@@ -29,7 +39,7 @@ class Run:
     preliminary_turns: int = 0
     answer: Answer | None = None
     step: int = 0
-    open_tools: tuple[ToolCall, ...] = ()
+    open_tools: tuple[OpenTool, ...] = ()
     tries: Tries = Tries()  # noqa: RUF009  # frozen
     failed_tools: int = 0
     repairs: int = 0
@@ -53,11 +63,17 @@ class State:
     tool_calls: int = 0
     is_cancel_requested: bool = False
     model_failure: str = ""
+    attempt: int = 0
     ended: e.TaskEnded | None = None
 
     @property
     def root(self) -> Run:
         return self.runs[e.ROOT]
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether something is open that only a person can settle."""
+        return any(tool.is_unknown for run in self.runs.values() for tool in run.open_tools)
 
 
 def start(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> State:
@@ -94,10 +110,10 @@ def _evolved(state: State, event: e.Event) -> State:
             run = state.runs[event.run]
             tries = run.tries.failed(state.team[run.agent], event)
             return replace(_with(state, replace(run, tries=tries)), model_failure=event.message)
-        case e.ToolCalled():
-            return replace(state, tool_calls=state.tool_calls + 1)
-        case e.ToolReturned():
-            return _returned(state, event)
+        case e.AttemptStarted():
+            return replace(state, attempt=event.attempt)
+        case e.ToolCalled() | e.ToolReturned() | e.OutcomeUnknown() | e.OutcomeResolved():
+            return _with_tools(state, event)
         case e.DelegateStarted():
             run = state.runs[event.run]
             parent = replace(run, children={**(run.children or {}), event.child: None})
@@ -123,6 +139,25 @@ def _with(state: State, run: Run) -> State:
     return replace(state, runs={**state.runs, run.id: run})
 
 
+def _with_tools(state: State, event: e.ToolCalled | e.ToolReturned | e.OutcomeUnknown | e.OutcomeResolved) -> State:
+    match event:
+        case e.ToolCalled():
+            begun = {"unsafe_since": state.attempt} if event.effect == "unsafe" else {}
+            return replace(_with_tool(state, event.run, event.call.id, **begun), tool_calls=state.tool_calls + 1)
+        case e.ToolReturned():
+            return _returned(state, event)
+        case e.OutcomeUnknown():
+            return _with_tool(state, event.run, event.call.id, is_unknown=True)
+        case e.OutcomeResolved():
+            return _with_tool(state, event.run, event.call_id, is_unknown=False, unsafe_since=None)
+
+
+def _with_tool(state: State, run_id: str, call_id: str, **changes: Any) -> State:
+    run = state.runs[run_id]
+    tools = (replace(tool, **changes) if tool.call.id == call_id else tool for tool in run.open_tools)
+    return _with(state, replace(run, open_tools=tuple(tools)))
+
+
 def _answered(state: State, event: e.ModelAnswered) -> State:
     run = state.runs[event.run]
     is_preliminary = event.purpose in ("plan", "route")
@@ -133,7 +168,7 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         turns=(*run.turns, Message("assistant", event.text, calls)),
         preliminary_turns=run.preliminary_turns + is_preliminary,
         answer=Answer(event.purpose, event.text, calls),
-        open_tools=calls,
+        open_tools=tuple(map(OpenTool, calls)),
         repairs=run.repairs + (1 if event.purpose == "repair" else 0),
         tries=run.tries.answered(),
         is_open_step=False,
@@ -166,7 +201,7 @@ def _returned(state: State, event: e.ToolReturned) -> State:
         replace(
             run,
             turns=(*run.turns, heard),
-            open_tools=tuple(call for call in run.open_tools if call.id != event.call_id),
+            open_tools=tuple(tool for tool in run.open_tools if tool.call.id != event.call_id),
             failed_tools=run.failed_tools + 1 if event.is_error else 0,
         ),
     )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from agentplatform.logs import log
-from agents.tools.tool import Tool, ToolError
+from agents.tools.tool import KEY, Effect, Tool, ToolError
 
 MAX_OUTPUT_BYTES = 32 * 1024
 CUT_NOTE = "\n[The output was cut here: it is longer than 32 KiB.]"
@@ -23,10 +23,11 @@ _tools: dict[str, Tool] = {}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call of a tool gave, in words for the model."""
+    """What a call of a tool gave, in words for the model. `is_unknown`: an unsafe call may or may not have taken effect."""
 
     output: str
     is_error: bool = False
+    is_unknown: bool = False
 
 
 def register(tool: Tool) -> None:
@@ -58,8 +59,14 @@ def function_schemas(wanted: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
-async def call(name: str, arguments: str) -> Outcome:
-    """Call a tool with the JSON text that a model wrote.
+def effect_of(name: str) -> Effect:
+    """What calling the tool twice means; calling one that does not exist means nothing."""
+    tool = get(name)
+    return tool.effect if tool else "pure"
+
+
+async def call(name: str, arguments: str, *, key: str = "") -> Outcome:
+    """Call a tool with the JSON text that a model wrote; `key` tells this call from all others, made again or not.
 
     Anything that goes wrong is an Outcome in one sentence, without traces; only being cancelled passes.
     """
@@ -67,12 +74,13 @@ async def call(name: str, arguments: str) -> Outcome:
     if tool is None:
         return Outcome(f"There is no tool named {name!r}; there are: {', '.join(names())}.", is_error=True)
     try:
-        values = _read_arguments(tool, arguments)
+        values = _read_arguments(tool, arguments) | ({KEY: key} if tool.takes_key else {})
         return Outcome(_told(await _performed(tool, values)))
     except ToolError as error:
         return Outcome(_told(str(error)), is_error=True)
     except TimeoutError:
-        return Outcome(f"{name} did not answer within {tool.timeout_seconds:g} s.", is_error=True)
+        told = f"{name} did not answer within {tool.timeout_seconds:g} s."
+        return Outcome(told, is_error=True, is_unknown=tool.effect == "unsafe")
     except asyncio.CancelledError as error:
         if _is_being_cancelled():
             raise
@@ -122,4 +130,5 @@ def _is_being_cancelled() -> bool:
 
 def _failed(tool: Tool, error: BaseException) -> Outcome:
     log(__name__).warning("tool_failed", tool=tool.name, error=type(error).__name__)
-    return Outcome(f"{tool.name} failed; it may work with other arguments, or later.", is_error=True)
+    told = f"{tool.name} failed; it may work with other arguments, or later."
+    return Outcome(told, is_error=True, is_unknown=tool.effect == "unsafe")

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 Effect = Literal["pure", "idempotent", "unsafe"]
+KEY = "idempotency_key"
 ARGUMENT = re.compile(r"[ ]{4}(\w+): *(.*)")
 
 
@@ -31,6 +32,7 @@ class Tool:
     function: Callable[..., Any]
     arguments: type[BaseModel]
     runs_in_thread: bool = False
+    takes_key: bool = False
 
 
 def tool(
@@ -40,6 +42,9 @@ def tool(
 
     It may be a coroutine function. A plain function runs on the event loop, so it must be done within about a
     millisecond, unless `runs_in_thread`. It returns text, or a value that is given to the model as JSON.
+
+    A parameter named `idempotency_key` is no model's to fill: it gets a text that is the same whenever this very call is
+    made again, after a crash for instance, and differs from every other call's.
     """
 
     def made(function: Callable[..., Any]) -> Tool:
@@ -54,6 +59,7 @@ def tool(
             function=function,
             arguments=arguments,
             runs_in_thread=runs_in_thread,
+            takes_key=KEY in inspect.signature(function).parameters,
         )
 
     return made
@@ -67,6 +73,7 @@ def _arguments_model(function: Callable[..., Any], told: Mapping[str, str]) -> t
             Field(... if parameter.default is parameter.empty else parameter.default, description=told.get(name)),
         )
         for name, parameter in inspect.signature(function).parameters.items()
+        if name != KEY
     }
     # Small models write 42 where "42" is meant.
     config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)

@@ -15,7 +15,7 @@ case $part in
         # Of this container's processes alone; /tmp is empty at each start, so no counter of a dead process is counted again.
         export PROMETHEUS_MULTIPROC_DIR="${PROMETHEUS_MULTIPROC_DIR:-/tmp/metrics}"
         python manage.py requiremigrated
-        exec granian --interface asginl --loop uvloop --host "${HOST:-0.0.0.0}" --port "${PORT:-8000}" \
+        exec granian --interface asgi --loop uvloop --host "${HOST:-0.0.0.0}" --port "${PORT:-8000}" \
             --workers "${WEB_WORKERS:-2}" --workers-kill-timeout 20 --respawn-failed-workers --log-level warning \
             agentplatform.asgi:application
         ;;

@@ -1,5 +1,6 @@
 """Tasks in the background: a 202, then a worker; and what the sweeper mends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,13 +11,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 from redis import Redis
 
-from agents import journal, sweeper
+from agents import lifecycle, sweeper
 from agents.engine import events as e
 from agents.engine.types import ToolCall, Usage
 from agents.models import Event, Outbox, Task
 from agents.tasks import run_task
 from tests import outages
 from tests.api import Persona
+from tests.fixtures import Logs
 from tests.scripted_model import ScriptedModel, tool_call
 from tests.waiting import eventually
 
@@ -134,7 +136,7 @@ def test_what_is_queued_again_is_published_however_long_the_queue(alice: Persona
         queued(alice, f"Number {number}.")
     lost = queued(alice)
     announced(redis_server, 4)
-    assert journal.claim(UUID(lost))
+    assert lifecycle.claim(UUID(lost))
     abandon(lost)
     swept = sweeper.sweep()
     assert (swept["taken_over"], swept["republished"]) == (1, 1)
@@ -154,7 +156,7 @@ def abandon(task_id: str) -> None:
 
 def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedModel) -> None:
     task_id = queued(alice, "What is 2+2?", agent_type="analyst")
-    claim = journal.claim(UUID(task_id))
+    claim = lifecycle.claim(UUID(task_id))
     assert claim is not None
     called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
     calls = (ToolCall(id="c1", name="calculator", arguments='{"expression": "2+2"}'),)
@@ -162,7 +164,7 @@ def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedM
         run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=Usage(5, 5),
         cost_usd=Decimal("0.0005"),
     )  # fmt: skip
-    journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])
+    lifecycle.append(claim.holder, [e.AttemptStarted(attempt=1), called, answered])
     abandon(task_id)
     assert sweeper.sweep()["taken_over"] == 1
     assert alice.status(task_id).json()["status"] == "queued"
@@ -177,23 +179,23 @@ def test_an_abandoned_task_goes_on_where_it_was(alice: Persona, model: ScriptedM
 
 def test_the_old_runner_can_write_nothing(alice: Persona) -> None:
     task_id = queued(alice)
-    old = journal.claim(UUID(task_id))
+    old = lifecycle.claim(UUID(task_id))
     assert old is not None
     abandon(task_id)
     sweeper.sweep()
-    new = journal.claim(UUID(task_id))
+    new = lifecycle.claim(UUID(task_id))
     assert new is not None
-    with pytest.raises(journal.LeaseLost):
-        journal.append(old.task.pk, old.token, [e.AttemptStarted(attempt=1)])
-    journal.append(new.task.pk, new.token, [e.AttemptStarted(attempt=2)])
+    with pytest.raises(lifecycle.LeaseLost):
+        lifecycle.append(old.holder, [e.AttemptStarted(attempt=1)])
+    lifecycle.append(new.holder, [e.AttemptStarted(attempt=2)])
     seqs = list(Event.objects.filter(task_id=task_id).order_by("seq").values_list("seq", flat=True))
     assert seqs == list(range(1, len(seqs) + 1))
 
 
 def test_a_third_lost_attempt_is_the_last(alice: Persona) -> None:
     task_id = queued(alice)
-    for _ in range(journal.MAX_ATTEMPTS):
-        assert journal.claim(UUID(task_id))
+    for _ in range(lifecycle.MAX_LOSSES):
+        assert lifecycle.claim(UUID(task_id))
         abandon(task_id)
         sweeper.sweep()
     task = alice.status(task_id).json()
@@ -202,7 +204,7 @@ def test_a_third_lost_attempt_is_the_last(alice: Persona) -> None:
 
 def test_a_deadline_holds_with_no_worker_alive(alice: Persona) -> None:
     task_id = queued(alice, limits={"timeout_seconds": 1})
-    assert journal.claim(UUID(task_id))
+    assert lifecycle.claim(UUID(task_id))
     Task.objects.filter(pk=task_id).update(attempt_started_at=F("attempt_started_at") - timedelta(seconds=10))
     assert sweeper.sweep()["timed_out"] == 1
     assert alice.status(task_id).json()["exit_reason"] == "timed_out"
@@ -218,7 +220,7 @@ def test_waiting_in_the_queue_ends_after_a_day(alice: Persona) -> None:
 
 def test_what_a_lost_attempt_spent_is_told_when_the_task_is_cancelled(alice: Persona) -> None:
     task_id = queued(alice)
-    claim = journal.claim(UUID(task_id))
+    claim = lifecycle.claim(UUID(task_id))
     assert claim is not None
     called = e.ModelCalled(run="0", step=1, purpose="answer", model="gpt-5-mini")
     calls = (ToolCall(id="c1", name="calculator", arguments="{}"),)
@@ -226,7 +228,7 @@ def test_what_a_lost_attempt_spent_is_told_when_the_task_is_cancelled(alice: Per
         run="0", step=1, purpose="answer", model="gpt-5-mini", text="", tool_calls=calls, usage=Usage(5, 7),
         cost_usd=Decimal("0.0005"),
     )  # fmt: skip
-    journal.append(claim.task.pk, claim.token, [e.AttemptStarted(attempt=1), called, answered])
+    lifecycle.append(claim.holder, [e.AttemptStarted(attempt=1), called, answered])
     Task.objects.filter(pk=task_id).update(attempt_started_at=Now() - timedelta(seconds=3))
     abandon(task_id)
     sweeper.sweep()
@@ -255,3 +257,32 @@ def test_a_reminder_that_cannot_be_sent_is_not_counted(alice: Persona, redis_ser
     with outages.redis_away():
         assert sweeper.sweep()["republished"] == 0
     assert sweeper.sweep()["republished"] == 1
+
+
+def test_an_answer_is_not_lost_while_the_database_restarts(
+    alice: Persona, model: ScriptedModel, worker: None, logs: Logs
+) -> None:
+    hold = model.holds("Kept.")
+    task_id = queued(alice)
+    hold.reached()
+    with outages.postgres_away():
+        hold.release()
+        eventually(lambda: logs.events("agent_task_write_postponed"))
+    assert alice.ended(task_id)["result"] == "Kept."
+    assert model.calls == 1
+
+
+def test_a_write_that_may_have_been_committed_is_not_made_twice(alice: Persona) -> None:
+    task_id = UUID(queued(alice))
+    claim = lifecycle.claim(task_id)
+    assert claim is not None
+    started = [e.AttemptStarted(attempt=1), e.ModelCalled(run="0", step=1, purpose="answer", model="m")]
+    again = replace(claim.holder, is_repeated=True)
+    assert lifecycle.append(again, started) == 3, "nothing was committed yet"
+    lifecycle.request_cancel(task_id, alice.client.pk, "client")
+    assert lifecycle.append(again, started) == 3
+    assert Event.objects.filter(task_id=task_id).count() == 4
+    lifecycle.hand_over(replace(claim.holder, last_seq=3), [e.AttemptHandedOver(attempt=1)])
+    assert lifecycle.claim(task_id)
+    lifecycle.hand_over(replace(again, last_seq=3), [e.AttemptHandedOver(attempt=1)])
+    assert not Outbox.objects.exists(), "another process has it already"

@@ -10,7 +10,7 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from agents import journal, sweeper
+from agents import lifecycle, sweeper
 from agents.models import Task
 from tests import outages
 from tests.api import Api, Persona
@@ -208,10 +208,10 @@ def test_502_attempts_exhausted(alice: Persona, model: ScriptedModel) -> None:
         pass
     task = Task.objects.get()
     # As if the process had died: nobody holds the lease any more.
-    for attempt in range(journal.MAX_ATTEMPTS):
+    for attempt in range(lifecycle.MAX_LOSSES):
         Task.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=1), lease_token=100 + attempt)
         sweeper.sweep()
-        journal.claim(UUID(str(task.pk)))
+        lifecycle.claim(UUID(str(task.pk)))
     refusal(alice.execute(headers=headers), 502, "attempts_exhausted")
     hold.release()
     first.join()

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F
 from redis import Redis
 
-from agents import journal
+from agents import lifecycle
 from agents.models import Task
 from tests.api import Persona
 from tests.waiting import eventually
@@ -54,7 +54,7 @@ def test_it_publishes_a_lost_message_again_by_itself(alice: Persona, redis_serve
 def test_a_broker_that_never_answers_keeps_no_deadline_waiting(alice: Persona, redis_server: Redis) -> None:
     waiting, late = queued(alice), queued(alice)
     eventually(lambda: redis_server.llen(QUEUE) == 2)
-    assert journal.claim(UUID(late))
+    assert lifecycle.claim(UUID(late))
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, sweeping(CELERY_BROKER_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0"):
         silent.settimeout(START_SECONDS)

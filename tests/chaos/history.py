@@ -34,7 +34,7 @@ ALLOWED: dict[str | None, tuple[str, ...]] = {
     None: ("queued", "running", "completed", "failed", "cancelled"),
     "queued": ("running", "failed", "cancelled"),
     "running": ("queued", "awaiting_approval", "completed", "failed", "cancelled"),
-    "awaiting_approval": ("queued", "running", "completed", "failed", "cancelled"),
+    "awaiting_approval": ("queued", "failed", "cancelled"),
 }
 
 

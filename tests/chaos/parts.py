@@ -2,7 +2,8 @@
 
 granian … tests.chaos.parts:application
 celery -A tests.chaos.parts worker …
-python -m tests.chaos.parts runsweeper      (and any other management command; `publishagents` is the harness's)
+python -m tests.chaos.parts runsweeper      (and any other management command)
+python -m tests.chaos.parts operate         (the operator, who decides what is asked in the console)
 """
 
 import os
@@ -22,7 +23,7 @@ if control := os.environ.get(crash_points.CONTROL):
     crash_points.install(Path(control))
 django.setup(set_prefix=False)
 
-from tests.chaos import tools  # noqa: E402  # Django must be set up first
+from tests.chaos import operator, tools  # noqa: E402  # Django must be set up first
 
 tools.register()
 if control:
@@ -55,6 +56,8 @@ def main(arguments: list[str]) -> None:
     """Run a management command with these additions."""
     from django.core.management import execute_from_command_line
 
+    if arguments == ["operate"]:
+        operator.operate()
     execute_from_command_line(["manage.py", *arguments])
     if arguments == ["bootstrap"]:
         publish_agents()

@@ -76,6 +76,8 @@ class Platform:
         await self._run("bootstrap")
         for name in (*self.web_ports, "worker-1", "worker-2", "sweeper-1", "sweeper-2"):
             self._add(self._ours(name), self._environment(name))
+        deciding = [sys.executable, "-m", "tests.chaos.parts", "operate"]
+        self._add(Program(name="operator", command=deciding, folder=PROJECT), self._environment("operator"))
         started = [part for part in self.parts.values() if not part.is_running]
         for part in started:
             await part.start(is_awaited=False)

@@ -13,6 +13,7 @@ EVENTS = (
     accepted("general", TEAM, context={"a": [1, {"b": None}]}, output_schema={"type": "object"}),
     e.AttemptStarted(attempt=1),
     e.AttemptLost(attempt=1),
+    e.AttemptHandedOver(attempt=1),
     e.ModelCalled(run="0", step=1, purpose="answer", model="m"),
     e.ModelAnswered(
         run="0",
@@ -27,6 +28,8 @@ EVENTS = (
     e.ModelFailed(run="0", step=1, purpose="answer", message="Away.", is_retryable=True),
     e.ToolCalled(run="0", step=1, call=call()),
     e.ToolReturned(run="0", step=1, call_id="c1", tool="calculator", output="42"),
+    e.OutcomeUnknown(run="0", step=1, call=call()),
+    e.OutcomeResolved(run="0", call_id="c1", decision="retry", by="admin"),
     e.DelegateStarted(run="0", child="0.1", agent="general", task="What?"),
     e.DelegateFinished(run="0", child="0.1", agent="general", output="That."),
     e.HandedOver(run="0", agent="general"),
@@ -45,7 +48,7 @@ def test_there_is_an_example_of_each() -> None:
 
 
 def test_money_is_kept_as_text() -> None:
-    assert e.to_json(EVENTS[4])["cost_usd"] == "0.1"
+    assert e.to_json(EVENTS[5])["cost_usd"] == "0.1"
     assert e.to_json(EVENTS[0])["limits"]["max_cost_usd"] == "10"
 
 

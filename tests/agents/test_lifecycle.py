@@ -5,6 +5,7 @@ into the past. What must hold is checked after every step.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,11 +29,11 @@ from hypothesis.stateful import (
 from uuid_utils.compat import uuid7
 
 from accounts.models import ApiKey
-from agents import journal, sweeper
+from agents import journal, lifecycle, outcomes, sweeper
 from agents.engine import events as e
 from agents.engine.state import fold
-from agents.engine.types import RunLimits, TaskInput, Usage
-from agents.models import AgentVersion, Event, Outbox, Task
+from agents.engine.types import RunLimits, TaskInput, ToolCall, Usage
+from agents.models import AgentVersion, Event, Outbox, Task, UnknownOutcome
 from agents.teams import specs_of
 from tests.fixtures import World
 
@@ -40,7 +41,7 @@ Status = Task.Status
 ALLOWED = {
     Status.QUEUED: {Status.RUNNING, Status.CANCELLED, Status.FAILED},
     Status.RUNNING: {Status.QUEUED, Status.AWAITING_APPROVAL, *Task.FINAL},
-    Status.AWAITING_APPROVAL: {Status.QUEUED, Status.RUNNING, *Task.FINAL},
+    Status.AWAITING_APPROVAL: {Status.QUEUED, Status.CANCELLED, Status.FAILED},
 }
 FACTS: tuple[Callable[[int], e.Event], ...] = (
     lambda step: e.ModelCalled(run=e.ROOT, step=step, purpose="answer", model="gpt-5-mini"),
@@ -78,7 +79,7 @@ class TaskMachine(RuleBasedStateMachine):
             "timeout_seconds": 60,
         }  # fmt: skip
         first: list[e.Event] = [opening] if status == Status.QUEUED else [opening, e.AttemptStarted(attempt=1)]
-        return journal.accept(journal.NewTask(row), first, status=status).pk
+        return lifecycle.accept(lifecycle.NewTask(row), first, status=status).pk
 
     @rule(target=tasks)
     def a_background_task_is_accepted(self) -> UUID:
@@ -97,14 +98,14 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(target=leases, task_id=tasks)
     def a_worker_claims(self, task_id: UUID) -> tuple[UUID, int]:
         was = Task.objects.get(pk=task_id)
-        claim = journal.claim(task_id)
+        claim = lifecycle.claim(task_id)
         assert (claim is not None) == (was.status == Status.QUEUED)
         if claim is None:
             return (task_id, was.lease_token)
-        assert claim.token == was.lease_token + 1, "no token is given twice"
-        assert claim.task.attempts <= journal.MAX_ATTEMPTS
-        self.tokens[task_id] = claim.token
-        return (task_id, claim.token)
+        assert claim.holder.token == was.lease_token + 1, "no token is given twice"
+        assert claim.task.losses < lifecycle.MAX_LOSSES
+        self.tokens[task_id] = claim.holder.token
+        return (task_id, claim.holder.token)
 
     @rule(lease=leases, facts=st.lists(st.sampled_from(FACTS), min_size=1, max_size=3))
     def a_runner_writes(self, lease: tuple[UUID, int], facts: list[Callable[[int], e.Event]]) -> None:
@@ -122,25 +123,51 @@ class TaskMachine(RuleBasedStateMachine):
         ending = None
         if isinstance(events[-1], e.TaskEnded):
             known = [event for _, event in journal.events(task_id)]
-            ending = journal.Ending.of(fold([*known, *events], specs_of({"general": self.version.pk})))
+            ending = lifecycle.Ending.of(fold([*known, *events], specs_of({"general": self.version.pk})))
+        by = lifecycle.Holder(task_id, token, was.last_seq)
         if was.status == Status.RUNNING and was.lease_token == token:
-            assert journal.append(task_id, token, events, ending) == was.last_seq + len(events)
+            assert lifecycle.append(by, events, ending) == was.last_seq + len(events)
+            assert lifecycle.append(replace(by, is_repeated=True), events, ending) == was.last_seq + len(events)
             return
-        with pytest.raises(journal.LeaseLost):
-            journal.append(task_id, token, events, ending)
+        with pytest.raises(lifecycle.LeaseLost):
+            lifecycle.append(by, events, ending)
         now = Task.objects.get(pk=task_id)
         assert (now.last_seq, now.status) == (was.last_seq, was.status), "who lost the lease writes nothing"
+
+    @rule(lease=leases)
+    def a_runner_is_told_to_stop(self, lease: tuple[UUID, int]) -> None:
+        self._leave(lease, lifecycle.hand_over, [e.AttemptHandedOver(attempt=1)])
+
+    @rule(lease=leases)
+    def a_runner_asks_for_an_operator(self, lease: tuple[UUID, int]) -> None:
+        call = ToolCall(id="c1", name="send", arguments="{}")
+        self._leave(lease, lifecycle.suspend, [e.OutcomeUnknown(run=e.ROOT, step=1, call=call)])
+
+    def _leave(self, lease: tuple[UUID, int], move: Callable[..., int], events: list[e.Event]) -> None:
+        task_id, token = lease
+        was = Task.objects.get(pk=task_id)
+        by = lifecycle.Holder(task_id, token, was.last_seq)
+        if was.status == Status.RUNNING and was.lease_token == token:
+            assert move(by, events) == was.last_seq + len(events)
+        else:
+            with pytest.raises(lifecycle.LeaseLost):
+                move(by, events)
+
+    @rule(decision=st.sampled_from(("retry", "done", "fail")))
+    def an_operator_decides(self, decision: str) -> None:
+        for outcome in UnknownOutcome.objects.filter(decision=""):
+            outcomes.resolve(outcome.pk, decision, by="operator", result="Sent." if decision == "done" else "")
 
     @rule(task_id=tasks)
     def the_client_cancels(self, task_id: UUID) -> None:
         was = Task.objects.get(pk=task_id).status
-        assert journal.request_cancel(task_id, self.key.client_id, "client")
-        if was == Status.QUEUED:
+        assert lifecycle.request_cancel(task_id, self.key.client_id, "client")
+        if was in (Status.QUEUED, Status.AWAITING_APPROVAL):
             assert Task.objects.get(pk=task_id).status == Status.CANCELLED
 
     @rule(task_id=tasks)
     def another_client_cancels(self, task_id: UUID) -> None:
-        assert not journal.request_cancel(task_id, uuid4(), "client")
+        assert not lifecycle.request_cancel(task_id, uuid4(), "client")
 
     @rule(task_id=tasks)
     def its_lease_runs_out(self, task_id: UUID) -> None:
@@ -198,8 +225,8 @@ class TaskMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM agents_outbox; DELETE FROM agents_idempotencykey; DELETE FROM agents_event; "
-                "DELETE FROM agents_task;"
+                "DELETE FROM agents_outbox; DELETE FROM agents_idempotencykey; DELETE FROM agents_unknownoutcome; "
+                "DELETE FROM agents_event; DELETE FROM agents_task;"
             )
 
 

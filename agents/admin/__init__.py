@@ -1,0 +1,5 @@
+"""The agents' part of the operators' console."""
+
+from agents.admin import agents, outcomes, tasks
+
+__all__ = ["agents", "outcomes", "tasks"]

@@ -1,0 +1,285 @@
+"""A task's life: every move of its status, each one short transaction, to be run through `in_database`.
+
+A move is a conditional UPDATE plus the events that say so. Who writes as the task's runner shows the lease's token: a process
+that lost its lease can write nothing. Times are the database's; no machine's clock decides anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import ExpressionWrapper, F, FloatField, QuerySet
+from django.db.models.functions import Coalesce, Extract, Now
+
+from agents import journal
+from agents.engine import events as e
+from agents.engine.state import State, fold
+from agents.models import IdempotencyKey, Outbox, Task, UnknownOutcome
+from agents.teams import specs_of
+
+LEASE = timedelta(seconds=30)
+REPUBLISH_AFTER = timedelta(seconds=3)
+MAX_LOSSES = 3
+Status = Task.Status
+
+# From where a task may come to each status. The final ones lead nowhere.
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    Status.QUEUED: (Status.RUNNING, Status.AWAITING_APPROVAL),
+    Status.RUNNING: (Status.QUEUED,),
+    Status.AWAITING_APPROVAL: (Status.RUNNING,),
+    Status.COMPLETED: (Status.RUNNING,),
+    Status.FAILED: (Status.QUEUED, Status.RUNNING, Status.AWAITING_APPROVAL),
+    Status.CANCELLED: (Status.QUEUED, Status.RUNNING, Status.AWAITING_APPROVAL),
+}
+
+
+class LeaseLost(Exception):
+    """Another process has the task now, or it has ended: this one must stop and write nothing more."""
+
+
+class AlreadyAccepted(Exception):
+    """The client's Idempotency-Key named a task before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """The columns of a task to be accepted, and the client's own name for the request, if any."""
+
+    row: dict[str, Any]
+    idempotency_key: str | None = None
+    body_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who writes as a task's runner. `last_seq` is the number of its last event that the runner knows to be written.
+
+    `is_repeated` says that the same write was tried before and its outcome is not known.
+    """
+
+    task_id: UUID
+    token: int
+    last_seq: int
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run a task for a while, and all that is known of it."""
+
+    task: Task
+    journal: list[e.Event]
+    seconds_left: float
+
+    @property
+    def holder(self) -> Holder:
+        return Holder(self.task.pk, self.task.lease_token, self.task.last_seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The columns that a task's end sets."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: State) -> "Ending":
+        """What the final state says."""
+        ended = state.ended
+        if ended is None:
+            raise ValueError("The task has not ended.")
+        error = {"code": ended.exit_reason, "message": ended.message} if ended.status == Status.FAILED else None
+        return cls(
+            {
+                "status": ended.status,
+                "exit_reason": ended.exit_reason,
+                "result": ended.result,
+                "error": error,
+                "model": ended.model or state.model or state.team[state.root.agent].model,
+                "input_tokens": state.usage.input_tokens,
+                "output_tokens": state.usage.output_tokens,
+                "model_calls": state.model_calls,
+                "tool_calls": state.tool_calls,
+                "cost_usd": state.cost_usd,
+                "is_cached": ended.from_cache,
+            }
+        )
+
+
+def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Ending | None = None) -> Task:
+    """Insert a task with its first events, and what makes it kept: idempotency row, lease or outbox row.
+
+    Raises AlreadyAccepted when the Idempotency-Key is taken.
+    """
+    timing: dict[str, Any] = {}
+    if status != Status.QUEUED:
+        timing = {"started_at": Now(), "attempt_started_at": Now(), "attempts": 1}
+    if status == Status.RUNNING:
+        timing |= {"lease_token": 1, "lease_expires_at": Now() + LEASE}
+    if ending:
+        timing |= {**ending.columns, "completed_at": Now()}
+    try:
+        with transaction.atomic():
+            task = Task(**new.row, status=status, last_seq=len(events))
+            for name, value in timing.items():
+                setattr(task, name, value)
+            task.save(force_insert=True)
+            journal.insert(task.pk, 1, events)
+            if new.idempotency_key is not None:
+                IdempotencyKey.objects.create(
+                    client_id=task.client_id, key=new.idempotency_key, body_digest=new.body_digest, task=task
+                )
+            if status == Status.QUEUED:
+                Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
+    except IntegrityError as error:
+        if "idempotency_key_of_client" in str(error):
+            raise AlreadyAccepted from error
+        raise
+    return task if status == Status.RUNNING else journal.load(task.pk)
+
+
+def claim(task_id: UUID) -> Claim | None:
+    """Take a queued task to run it; None when another was first, or it has ended."""
+    with transaction.atomic():
+        taken = _move(
+            Task.objects.filter(pk=task_id),
+            Status.RUNNING,
+            started_at=Coalesce("started_at", Now()),
+            attempt_started_at=Now(),
+            attempts=F("attempts") + 1,
+            lease_token=F("lease_token") + 1,
+            lease_expires_at=Now() + LEASE,
+        )
+        if not taken:
+            return None
+        Outbox.objects.filter(task_id=task_id).delete()
+        task = journal.load(task_id)
+        known = [event for _, event in journal.events(task_id)]
+        return Claim(task, known, task.timeout_seconds - task.ran_seconds)
+
+
+def append(by: Holder, new: Sequence[e.Event], ending: Ending | None = None) -> int:
+    """Add events as the task's runner; with `ending`, end it. Returns the number of the last. Raises LeaseLost."""
+    if ending is None:
+        return _written(by, new)
+    columns = dict(ending.columns)
+    return _written(by, new, columns.pop("status"), **columns, **_ended_now())
+
+
+def suspend(by: Holder, new: Sequence[e.Event]) -> int:
+    """Lay a task aside until a person has answered. Returns the number of the last event. Raises LeaseLost."""
+    return _written(by, new, Status.AWAITING_APPROVAL, **_laid_aside())
+
+
+def hand_over(by: Holder, new: Sequence[e.Event]) -> int:
+    """Queue a task again because its process stops; another goes on from here. Raises LeaseLost."""
+    with transaction.atomic():
+        last = _written(by, new, Status.QUEUED, **_laid_aside())
+        # A repeated write may find that another process has claimed it meanwhile.
+        if Task.objects.filter(pk=by.task_id, status=Status.QUEUED).exists():
+            told = {"publish_at": Now() + REPUBLISH_AFTER, "published": 1}
+            Outbox.objects.update_or_create(task_id=by.task_id, defaults=told)
+    return last
+
+
+def lease_seconds_left(task_id: UUID, token: int) -> float:
+    """How long the lease is surely ours, in seconds from when this was asked. Raises LeaseLost."""
+    left = ExpressionWrapper(Extract(F("lease_expires_at") - Now(), "epoch"), output_field=FloatField())
+    mine = Task.objects.filter(pk=task_id, lease_token=token, status=Status.RUNNING)
+    seconds: float | None = mine.annotate(left=left).values_list("left", flat=True).first()
+    if seconds is None or seconds <= 0:
+        raise LeaseLost
+    return seconds
+
+
+def request_cancel(task_id: UUID, client_id: UUID, by: str) -> bool:
+    """Ask for a task's end: at once when nobody runs it, else as soon as its runner hears of it. False: not the client's."""
+    with transaction.atomic():
+        task = Task.objects.select_for_update().filter(pk=task_id, client_id=client_id).first()
+        if task is None:
+            return False
+        if task.status in (Status.QUEUED, Status.AWAITING_APPROVAL):
+            end_unrun(task, e.CancelRequested(by=by), e.TaskEnded(status=Status.CANCELLED, exit_reason="cancelled"))
+        elif task.status == Status.RUNNING and task.cancel_requested_at is None:
+            add(task, [e.CancelRequested(by=by)], cancel_requested_at=Now())
+        return True
+
+
+def give_back(task: Task) -> None:
+    """Queue a running task again because its runner went away. The caller holds the row's lock."""
+    requeue(task, e.AttemptLost(attempt=task.attempts), losses=F("losses") + 1, **_laid_aside())
+
+
+def requeue(task: Task, *new: e.Event, **columns: Any) -> None:
+    """Queue a task again, for the next free worker. The caller holds the row's lock."""
+    add(task, new, to=Status.QUEUED, **columns)
+    Outbox.objects.update_or_create(task=task, defaults={"publish_at": Now(), "published": 0})
+
+
+def end_unrun(task: Task, *new: e.Event) -> None:
+    """End a task that nobody runs, with what it has used so far; the last event ends it. The caller holds the row's lock."""
+    known = [event for _, event in journal.events(task.pk)]
+    opening = known[0]
+    if not isinstance(opening, e.TaskAccepted):
+        raise TypeError("A journal begins with TaskAccepted.")
+    columns = Ending.of(fold([*known, *new], specs_of(opening.team))).columns
+    add(task, new, to=columns.pop("status"), **columns, **_ended_now())
+    Outbox.objects.filter(task=task).delete()
+    UnknownOutcome.objects.filter(task=task, decision="").update(
+        decision=UnknownOutcome.Decision.MOOT, decided_at=Now()
+    )
+
+
+def add(task: Task, new: Sequence[e.Event], *, to: str | None = None, **columns: Any) -> None:
+    """Add events to a task that stands still, and move it. The caller holds the row's lock."""
+    rows = Task.objects.filter(pk=task.pk)
+    columns |= {"last_seq": F("last_seq") + len(new)}
+    if to is None:
+        rows.update(**columns)
+    elif not _move(rows, to, **columns):
+        raise ValueError(f"A task that is {task.status} cannot become {to}.")
+    journal.insert(task.pk, task.last_seq + 1, new)
+    task.last_seq += len(new)
+
+
+def attempt_seconds() -> Coalesce:
+    """For a query: how long the present attempt has run; 0 where there is none."""
+    since = ExpressionWrapper(Extract(Now() - F("attempt_started_at"), "epoch"), output_field=FloatField())
+    return Coalesce(since, 0.0)
+
+
+def _move(tasks: QuerySet[Task], to: str, **columns: Any) -> bool:
+    """The one way from status to status: it happens where the task is at a source of the new one, or not at all."""
+    return bool(tasks.filter(status__in=SOURCES[to]).update(status=to, **columns))
+
+
+def _written(by: Holder, new: Sequence[e.Event], to: str | None = None, **columns: Any) -> int:
+    with transaction.atomic():
+        if by.is_repeated and (last := journal.find(by.task_id, by.last_seq, new)):
+            return last  # the first try was committed after all
+        mine = Task.objects.filter(pk=by.task_id, lease_token=by.token, status=Status.RUNNING)
+        columns |= {"last_seq": F("last_seq") + len(new)}
+        if not (mine.update(**columns) if to is None else _move(mine, to, **columns)):
+            raise LeaseLost
+        last = Task.objects.values_list("last_seq", flat=True).get(pk=by.task_id)
+        journal.insert(by.task_id, last - len(new) + 1, new)
+    return last
+
+
+def _laid_aside() -> dict[str, Any]:
+    return {
+        "ran_seconds": F("ran_seconds") + attempt_seconds(),
+        "attempt_started_at": None,
+        "lease_expires_at": None,
+    }
+
+
+def _ended_now() -> dict[str, Any]:
+    return {
+        "completed_at": Now(),
+        "ran_seconds": F("ran_seconds") + attempt_seconds(),
+        "lease_expires_at": None,
+    }
