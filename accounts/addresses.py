@@ -1,28 +1,45 @@
 """Where a request comes from, when proxies that we trust stand before us."""
 
-import ipaddress
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
 
+Address = IPv4Address | IPv6Address
+# As proxies write them: 192.0.2.1, 192.0.2.1:4711, 2001:db8::1, [2001:db8::1], [2001:db8::1]:4711.
+WITH_PORT = re.compile(r"\[(?P<six>[^\]]*)\](?::\d{1,5})?|(?P<four>[\d.]+):\d{1,5}")
 
-def client_address(request: HttpRequest) -> str:
-    """The caller's address as the outermost trusted proxy saw it; an IPv6 one as its /64, which one subscriber holds.
+
+def caller_address(request: HttpRequest) -> Address | None:
+    """The caller's address as the outermost trusted proxy saw it; None when there is none, as behind a Unix socket.
 
     Each of the TRUSTED_PROXIES appends the address that it saw to X-Forwarded-For; what stands before those, anybody
-    can make up. Empty when there is no address, as behind a Unix socket.
+    can make up. Where a trusted proxy wrote something else than an address, there is none either.
     """
     seen = [address.strip() for address in request.headers.get("X-Forwarded-For", "").split(",")]
     hops = settings.TRUSTED_PROXIES
-    forwarded = seen[-hops] if 0 < hops <= len(seen) else ""
-    return _network(forwarded) or _network(request.META.get("REMOTE_ADDR") or "")
+    came_through_all = 0 < hops <= len(seen) and seen != [""]
+    return _parsed(seen[-hops]) if came_through_all else _peer(request)
 
 
-def _network(address: str) -> str:
+def client_address(request: HttpRequest) -> str:
+    """What is counted as one address: an IPv6 one as its /64, which one subscriber holds. Empty when there is none."""
+    address = caller_address(request) or _peer(request)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False).network_address)
+    return str(address or "")
+
+
+def _peer(request: HttpRequest) -> Address | None:
+    return _parsed(request.META.get("REMOTE_ADDR") or "")
+
+
+def _parsed(text: str) -> Address | None:
+    if match := WITH_PORT.fullmatch(text):
+        text = match["six"] or match["four"] or ""
     try:
-        parsed = ipaddress.ip_address(address)
+        address = ip_address(text.partition("%")[0])  # without the zone, which means something on its own host alone
     except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False).network_address)
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from accounts import keys
+from accounts import audit, keys, services
 from accounts.models import ApiKey, Client, Tier
 from agentplatform.environment import refuse
 
@@ -45,6 +45,7 @@ def fill_tiers() -> Iterator[Tier]:
         defaults = {"name": name, "requests": requests, "window_seconds": window_seconds}
         tier, is_new = Tier.objects.get_or_create(slug=slug, defaults=defaults)
         if is_new:
+            audit.record(audit.START, "created", tier)
             yield tier
 
 
@@ -83,11 +84,11 @@ def fill_keys(given: dict[str, Tier]) -> Iterator[ApiKey]:
 def fill_demo_key(*, is_wanted: bool) -> bool:
     """Have the well-known demo key work only where it is wanted; tell whether it was created."""
     if not is_wanted:
-        ApiKey.objects.filter(digest=keys.digest(DEMO_KEY)).update(is_active=False)
+        services.deactivate(ApiKey.objects.filter(digest=keys.digest(DEMO_KEY)), actor=audit.START)
         return False
     key, is_new = _fill_key(DEMO_KEY, "demo", Tier.objects.get(slug="basic"))
     if not key.is_active and key.revoked_at is None:
-        ApiKey.objects.filter(pk=key.pk).update(is_active=True)
+        services.reactivate(ApiKey.objects.filter(pk=key.pk), actor=audit.START)
     return is_new
 
 
@@ -104,6 +105,13 @@ def _fill_key(secret: str, name: str, tier: Tier) -> tuple[ApiKey, bool]:
     digest = keys.digest(secret)
     if key := ApiKey.objects.filter(digest=digest).select_related("client__tier").first():
         return key, False
-    client, _ = Client.objects.get_or_create(name=name, defaults={"tier": tier})
+    client, is_new = Client.objects.get_or_create(name=name, defaults={"tier": tier})
+    if is_new:
+        audit.record(audit.START, "created", client)
     prefix = secret[:16] if secret.startswith(keys.START) else name
-    return ApiKey.objects.get_or_create(digest=digest, defaults={"client": client, "name": name, "prefix": prefix})
+    key, is_new = ApiKey.objects.get_or_create(
+        digest=digest, defaults={"client": client, "name": name, "prefix": prefix}
+    )
+    if is_new:
+        audit.record(audit.START, "created", key)
+    return key, is_new

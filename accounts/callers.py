@@ -5,11 +5,13 @@ An entry lives KEPT_SECONDS from before its query began, so a revoked key stops 
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from accounts import keys, last_used
 from accounts.limiter.values import DAY_SECONDS, Limit, Name
@@ -18,11 +20,14 @@ from agentplatform.database import in_database
 from agentplatform.errors import Unauthenticated
 
 T = TypeVar("T")
+Network = IPv4Network | IPv6Network
 KEYS_SCOPE = "keys"
 MINUTE_SECONDS = 60
 LEASE_SECONDS = 60  # of a slot for one of the tasks at once
 KEPT_SECONDS = 4.0
 KEPT_AT_MOST = 10_000
+STRANGERS_AT_ONCE = 2
+NO_SUCH_KEY = "This API key does not exist or was revoked."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,15 @@ class Caller:
     client_id: UUID
     key_id: UUID
     client_name: str
+    key_prefix: str
     tier: str
     limits: tuple[Limit, ...]
     scopes: frozenset[str]
     allowed_agent_types: frozenset[str]
+    allowed_networks: tuple[Network, ...]
     expires_at: datetime | None
+    is_admitted: bool = True
+    """False for a key that was revoked or switched off, or whose client was: it is known, for the record alone."""
 
     def has_scope(self, scope: str) -> bool:
         """Tell whether the key may do this. A key without scopes may do everything but make keys, which must be said."""
@@ -46,22 +55,36 @@ class Caller:
 # Apart, so that a flood of made-up keys cannot push out the real ones. Both: digest -> (kept until, what).
 _known: dict[bytes, tuple[float, Caller]] = {}
 _unknown: dict[bytes, tuple[float, None]] = {}
-# A look-up belongs to its event loop.
+# A look-up belongs to its event loop, and so does the gate for keys that were never seen.
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _under_way: dict[tuple[asyncio.AbstractEventLoop, bytes], asyncio.Task[Caller | None]] = {}
 
 
-async def caller_for(secret: str) -> Caller:
+class KnownKeyRefused(Unauthenticated):
+    """A key that is known and may not come in: expired, revoked or switched off. `caller` says whose it is."""
+
+    def __init__(self, code: str, detail: str, caller: Caller) -> None:
+        super().__init__(code, detail)
+        self.caller = caller
+        self.members["rule"] = code
+
+
+async def caller_for(secret: str, *, may_ask: Callable[[], None] = lambda: None) -> Caller:
     """Give the caller that the key belongs to, as the database had it at most KEPT_SECONDS ago.
 
-    Raises Unauthenticated, or Unavailable when the database is needed and away.
+    `may_ask` is called before the database is asked about a key that this process never saw, and may raise. Raises
+    Unauthenticated, or Unavailable when the database is needed and away.
     """
     if not secret:
         raise Unauthenticated("missing_key", "Send your API key as “Authorization: Bearer <key>”.")
-    caller = await _found(keys.digest(secret)) if keys.is_wellformed(secret) else None
+    caller = await _found(keys.digest(secret), may_ask) if keys.is_wellformed(secret) else None
     if caller is None:
-        raise Unauthenticated("invalid_key", "This API key does not exist or was revoked.")
+        raise Unauthenticated("invalid_key", NO_SUCH_KEY)
+    if not caller.is_admitted:
+        raise KnownKeyRefused("invalid_key", NO_SUCH_KEY, caller)
     if has_passed(caller.expires_at):
-        raise Unauthenticated("expired_key", f"This API key expired at {caller.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
+        ended = f"This API key expired at {caller.expires_at:%Y-%m-%dT%H:%M:%SZ}."
+        raise KnownKeyRefused("expired_key", ended, caller)
     return caller
 
 
@@ -71,18 +94,30 @@ def forget() -> None:
     _unknown.clear()
 
 
-async def _found(digest: bytes) -> Caller | None:
-    until, caller = _known.get(digest) or _unknown.get(digest) or (0.0, None)
-    return caller if time.monotonic() < until else await _joined(digest)
+async def _found(digest: bytes, may_ask: Callable[[], None]) -> Caller | None:
+    known = _known.get(digest)
+    until, caller = known or _unknown.get(digest) or (0.0, None)
+    if time.monotonic() < until:
+        return caller
+    if known is None:
+        may_ask()
+    return await _joined(digest, is_known=known is not None)
 
 
-async def _joined(digest: bytes) -> Caller | None:
+async def _joined(digest: bytes, *, is_known: bool) -> Caller | None:
     """One query at a time for a key, however many calls wait for it; a call that goes away does not stop it."""
     flight = (asyncio.get_running_loop(), digest)
     if (task := _under_way.get(flight)) is None:
-        task = _under_way[flight] = asyncio.create_task(_asked(digest))
+        task = _under_way[flight] = asyncio.create_task(_asked(digest) if is_known else _introduced(digest))
         task.add_done_callback(lambda _: _under_way.pop(flight))
     return await asyncio.shield(task)
+
+
+async def _introduced(digest: bytes) -> Caller | None:
+    """A key never seen here waits its turn: made-up ones, however many, leave most of the database's threads alone."""
+    gate = _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(STRANGERS_AT_ONCE))
+    async with gate:
+        return await _asked(digest)
 
 
 async def _asked(digest: bytes) -> Caller | None:
@@ -93,9 +128,9 @@ async def _asked(digest: bytes) -> Caller | None:
     if key is None:
         _keep(_unknown, digest, (until, None))
         return None
-    if last_used.is_due(key):
-        last_used.note(key.pk)
     caller = _caller(key)
+    if caller.is_admitted and last_used.is_due(key):
+        last_used.note(key.pk)
     _keep(_known, digest, (until, caller))
     return caller
 
@@ -107,8 +142,7 @@ def _keep(kept: dict[bytes, T], digest: bytes, entry: T) -> None:
 
 
 def _query(digest: bytes) -> ApiKey | None:
-    valid = ApiKey.objects.filter(is_active=True, revoked_at=None, client__is_active=True)
-    return valid.select_related("client__tier").filter(digest=digest).first()
+    return ApiKey.objects.select_related("client__tier").filter(digest=digest).first()
 
 
 def _caller(key: ApiKey) -> Caller:
@@ -117,11 +151,14 @@ def _caller(key: ApiKey) -> Caller:
         client_id=client.pk,
         key_id=key.pk,
         client_name=client.name,
+        key_prefix=key.prefix,
         tier=client.tier.slug,
         limits=tuple(limits_of(key)),
         scopes=frozenset(key.scopes),
         allowed_agent_types=frozenset(key.allowed_agent_types),
+        allowed_networks=tuple(map(ip_network, key.allowed_networks)),
         expires_at=key.expires_at,
+        is_admitted=key.is_active and key.revoked_at is None and client.is_active,
     )
 
 

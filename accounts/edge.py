@@ -1,4 +1,4 @@
-"""The coarse edge: one address may guess only so many keys or passwords a minute.
+"""The coarse edge: one address may guess only so many keys or passwords, and open so many pages, a minute.
 
 Counted by django-ratelimit in fixed windows, which is exact enough here. It is synchronous, so the API asks it on the
 path of failed calls alone, in threads of its own: neither a flood of bad keys nor a Redis that hangs delays a good key.
@@ -7,35 +7,77 @@ With Redis away it admits.
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django_ratelimit.core import get_usage
 
 from accounts.addresses import client_address
-from agentplatform.errors import RateLimited
+from agentplatform.errors import RateLimited, problem_response
 
+View = Callable[..., Any]
 WINDOW_SECONDS = 60
 REMEMBERED_AT_MOST = 10_000
+LOOKUPS_PER_SECOND = 10
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="edge")
 _refused_until: dict[str, float] = {}
+# A second, and how many keys were looked up in it for refused addresses.
+_spared = (0, 0)
 
 
 async def count_failure(request: HttpRequest) -> None:
     """Count one refused key against the caller's address; raises RateLimited when that address had too many."""
-    address = client_address(request)
-    wait = _refused_until.get(address, 0.0) - time.monotonic()
-    if wait <= 0:
-        limit = settings.FAILED_AUTHENTICATION_LIMIT
-        wait = await asyncio.get_running_loop().run_in_executor(
-            _threads, count, request, "failed_authentication", limit
-        )
-        if wait > 0:
-            _remember(address, wait)
+    refuse_guesser(request)
+    limit = settings.FAILED_AUTHENTICATION_LIMIT
+    wait = await counted(request, "failed_authentication", limit)
     if wait > 0:
-        raise _refusal(wait)
+        _remember(client_address(request), wait)
+        raise refusal(wait, "failed_authentication", "wrong keys", limit)
+
+
+def refuse_guesser(request: HttpRequest) -> None:
+    """Raise RateLimited when this process remembers that the caller's address tried too many keys; asks no store."""
+    if (wait := _wait(request)) > 0:
+        raise refusal(wait, "failed_authentication", "wrong keys", settings.FAILED_AUTHENTICATION_LIMIT)
+
+
+def spare_database(request: HttpRequest) -> None:
+    """Let an address that tried too many keys have a few keys looked up that this process never saw, and no more.
+
+    A few, since a good key may share the address with whoever guesses. Raises RateLimited.
+    """
+    global _spared
+    second = int(time.monotonic())
+    if _wait(request) > 0:
+        at, count = _spared if _spared[0] == second else (second, 0)
+        _spared = (at, count + 1)
+        if count >= LOOKUPS_PER_SECOND:
+            refuse_guesser(request)
+
+
+def limited(view: View, name: str, setting: str, things: str) -> View:
+    """An asynchronous view that one address may call only as often as the setting says; past that it answers 429."""
+
+    @wraps(view)
+    async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        limit: int = getattr(settings, setting)
+        if (wait := await counted(request, name, limit)) > 0:
+            return problem_response(refusal(wait, name, things, limit), request)
+        answer: HttpResponseBase = await view(request, *args, **kwargs)
+        return answer
+
+    return guarded
+
+
+async def counted(request: HttpRequest, group: str, limit: int) -> float:
+    """`count`, in a thread of its own."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, count, request, group, limit)
 
 
 def forget() -> None:
@@ -52,6 +94,10 @@ def count(request: HttpRequest, group: str, limit: int) -> float:
     return max(float(usage["time_left"]), 1.0) if usage and usage["should_limit"] else 0.0
 
 
+def _wait(request: HttpRequest) -> float:
+    return _refused_until.get(client_address(request), 0.0) - time.monotonic()
+
+
 def _remember(address: str, wait: float) -> None:
     _refused_until.pop(address, None)
     _refused_until[address] = time.monotonic() + wait
@@ -59,18 +105,20 @@ def _remember(address: str, wait: float) -> None:
         del _refused_until[next(iter(_refused_until))]
 
 
-def _refusal(wait: float) -> RateLimited:
-    limit, seconds = settings.FAILED_AUTHENTICATION_LIMIT, round(wait, 1)
+def refusal(wait: float, name: str, things: str, limit: int) -> RateLimited:
+    """The answer to an address that did something too often; it may go on after `wait` seconds."""
+    seconds = round(wait, 1)
     return RateLimited(
-        f"{limit} wrong keys per {WINDOW_SECONDS} s allowed for an address; the next is allowed in {seconds:g} s.",
+        f"{limit} {things} per {WINDOW_SECONDS} s allowed for an address; the next is allowed in {seconds:g} s.",
         members={
+            "rule": name,
             "limit": {
-                "name": "failed_authentication",
+                "name": name,
                 "limit": limit,
                 "remaining": 0,
                 "window_seconds": WINDOW_SECONDS,
                 "reset_seconds": seconds,
-            }
+            },
         },
         headers={"Retry-After": str(int(wait) + 1)},
     )

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 
-from accounts.models import LIMITS, SCOPES, ApiKey, has_passed
+from accounts.models.access import LIMITS, SCOPES, ApiKey, has_passed
 
 MOST_NETWORKS = 100
 MOST_AGENT_TYPES = 100

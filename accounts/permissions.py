@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import structlog
@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from accounts import edge, limits
+from accounts import edge, limits, refusals
+from accounts.addresses import Address, caller_address
 from accounts.callers import Caller, caller_for
 from accounts.limiter.values import Charge
 from accounts.limits import Admission, Kind, Standing
@@ -50,7 +51,7 @@ class KeyView(ApiView):
         )
 
     async def admit(self, request: Request) -> None:
-        """Let in a caller with a valid key that has the scope.
+        """Let in a caller with a valid key that may be used from here and has the scope.
 
         Raises Unauthenticated, RateLimited, Forbidden or Unavailable.
         """
@@ -58,8 +59,14 @@ class KeyView(ApiView):
         structlog.contextvars.bind_contextvars(client_id=str(caller.client_id))
         if not self.limited_by_itself:
             await self.take("calls")
+        require_network(caller, caller_address(self.request._request))
         if not caller.has_scope(self.scope):
-            raise Forbidden(f"This key lacks the scope “{self.scope}”; it has: {_listed(caller.scopes)}.")
+            raise _forbidden(
+                "scope",
+                f"This key lacks the scope “{self.scope}”; it has: {_listed(caller.scopes) or 'all but keys'}.",
+                required=self.scope,
+                allowed=caller.scopes,
+            )
 
     async def take(self, kind: Kind, charge: Charge = limits.FREE) -> Admission:
         """Count this call under a kind, and have the answer's headers tell what is left. Raises RateLimited."""
@@ -73,11 +80,15 @@ class KeyView(ApiView):
         return admission
 
     async def refused(self, error: Exception) -> HttpResponseBase:
-        """The answer to an exception."""
-        is_uncounted = self.limited_by_itself and hasattr(self.request, "caller") and not self.request.is_counted
-        if is_uncounted and translated(error).status < 500:
-            error = await self._counted(error)
+        """The answer to an exception, which is written down when a rule refused a known caller."""
+        error = await self._counted_if_due(error)
+        if caller := getattr(self.request, "caller", None) or getattr(error, "caller", None):
+            refusals.note(translated(error), caller, self.request._request)
         return await super().refused(error)
+
+    async def _counted_if_due(self, error: Exception) -> Exception:
+        is_uncounted = self.limited_by_itself and hasattr(self.request, "caller") and not self.request.is_counted
+        return await self._counted(error) if is_uncounted and translated(error).status < 500 else error
 
     async def _counted(self, error: Exception) -> Exception:
         """Count a refusal as a call and give it back, or the refusal of too many calls in its place."""
@@ -98,10 +109,24 @@ class KeyView(ApiView):
 
 def require_agent_type(caller: Caller, slug: str) -> None:
     """Raise Forbidden when the caller's key may not call this agent type."""
-    if caller.allowed_agent_types and slug not in caller.allowed_agent_types:
-        raise Forbidden(
-            f"This key may not call the agent type “{slug}”; it may call: {_listed(caller.allowed_agent_types)}."
-        )
+    allowed = caller.allowed_agent_types
+    if allowed and slug not in allowed:
+        detail = f"This key may not call the agent type “{slug}”; it may call: {_listed(allowed)}."
+        raise _forbidden("agent_type", detail, required=slug, allowed=allowed)
+
+
+def require_network(caller: Caller, address: Address | None) -> None:
+    """Raise Forbidden when the caller's key may not be used from this address."""
+    networks = caller.allowed_networks
+    if networks and not any(address in network for network in networks if address is not None):
+        allowed = [str(network) for network in networks]
+        here = str(address or "an unknown address")
+        detail = f"This key may not be used from {here}; it may be used from: {_listed(allowed)}."
+        raise _forbidden("network", detail, required=here, allowed=allowed)
+
+
+def _forbidden(rule: str, detail: str, *, required: str, allowed: Iterable[str]) -> Forbidden:
+    return Forbidden(detail, members={"rule": rule, "required": required, "allowed": sorted(allowed)})
 
 
 def standing_headers(standings: Sequence[Standing]) -> dict[str, str]:
@@ -132,13 +157,14 @@ def _unit(standing: Standing) -> str:
 
 async def _authenticated(request: KeyRequest) -> Caller:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    secret = secret.strip() if scheme.lower() == "bearer" else ""
     try:
-        return await caller_for(secret.strip() if scheme.lower() == "bearer" else "")
+        return await caller_for(secret, may_ask=lambda: edge.spare_database(request._request))
     except Unauthenticated as error:
         if error.code != "missing_key":
             await edge.count_failure(request._request)
         raise
 
 
-def _listed(words: frozenset[str]) -> str:
+def _listed(words: Iterable[str]) -> str:
     return ", ".join(sorted(words))

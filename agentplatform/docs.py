@@ -32,6 +32,7 @@ LINKS = {
     "reference": "/redoc",
     "schema": "/openapi.json",
     "errors": "/docs/errors",
+    "keys": "/docs/keys",
     "console": "/admin/",
     "health": "/health",
     "metrics": "/metrics",
@@ -124,4 +125,3 @@ class IndexView(PageView):
 
 
 index = IndexView.as_view()
-errors = ErrorsView.as_view()

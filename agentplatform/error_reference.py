@@ -30,7 +30,7 @@ class LimitState(TypedDict):
     name: str
     limit: int
     remaining: int
-    window_seconds: float
+    window_seconds: float | None
     reset_seconds: float
 
 
@@ -46,6 +46,8 @@ class Problem(TypedDict):
     errors: NotRequired[list[FieldFault]]
     limit: NotRequired[LimitState]
     rule: NotRequired[str]
+    required: NotRequired[str]
+    allowed: NotRequired[list[str]]
     score: NotRequired[float]
     task: NotRequired[dict[str, Any]]
 
@@ -147,8 +149,12 @@ ENTRIES = (
         "Raise limits.max_cost_usd where the agent allows it, ask for less, or talk to an operator about the budget.",
     ),
     Entry(
-        errors.Forbidden("This key may not call the agent type “coder”; it may call: general, writer."),
-        "The key is good, but not for this: its scopes or its agent types do not include it.",
+        errors.Forbidden(
+            "This key may not call the agent type “coder”; it may call: general, writer.",
+            members={"rule": "agent_type", "required": "coder", "allowed": ["general", "writer"]},
+        ),
+        "The key is good, but not for this: its scopes, its agent types or its networks do not include it. rule says which, "
+        "required what it would take, allowed what the key has.",
         "Use another key, or ask an operator to widen this one.",
     ),
     Entry(
@@ -189,10 +195,11 @@ ENTRIES = (
     Entry(
         errors.RateLimited(
             "10 requests per 60 s allowed for tier basic; the next is allowed in 4.2 s.",
-            members={"limit": _LIMIT},
+            members={"rule": "requests", "limit": _LIMIT},
             headers={"Retry-After": "5"},
         ),
-        "A limit of the client or of the key is used up; limit.name says which one. Nothing was consumed.",
+        "A limit of the client or of the key is used up; limit.name says which one: requests, tokens, concurrency (tasks at "
+        "once), daily_requests, estimates, or calls (all others). Nothing was consumed.",
         "Wait as long as Retry-After says, then send the request again. The RateLimit headers of every answer tell how "
         "much is left.",
     ),

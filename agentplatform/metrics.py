@@ -22,4 +22,7 @@ breaker_refused_total = Counter(
     "agent_breaker_refused_total", "Model calls not made because the provider kept failing.", ["provider"]
 )
 refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's code.", ["code"])
+refusals_unrecorded_total = Counter(
+    "agent_refusals_unrecorded_total", "Refused calls that were too many to be written down."
+)
 limiter_fallback_total = Counter("agent_limiter_fallback_total", "Calls limited per process, Redis being away.")

@@ -428,6 +428,8 @@ UNFOLD: dict[str, Any] = {
                     _link("Clients", "apartment", "accounts_client"),
                     _link("API keys", "key", "accounts_apikey"),
                     _link("Tiers", "speed", "accounts_tier"),
+                    _link("Refusals", "block", "accounts_refusal"),
+                    _link("Audit", "history_edu", "accounts_auditentry"),
                 ],
             },
             {

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from accounts import refusals
 from agentplatform.logs import log
 from agents import lifecycle, outbox
 from agents.engine import events as e
@@ -115,5 +116,5 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
 
 MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
 REMINDING: Chores = {"republished": outbox.republish}
-FORGETTING: Chores = {"forgotten": forget_requests}
+FORGETTING: Chores = {"forgotten": forget_requests, "refusals_pruned": refusals.prune}
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from accounts import callers, edge, limits
+from accounts import callers, edge, limits, refusals
 from agentplatform import health, redis
 from agents import breaker, metrics, teams
 from agents import health as agents_health
@@ -20,6 +20,7 @@ FORGET: list[Callable[[], object]] = [
     callers.forget,
     edge.forget,
     limits.forget,
+    refusals.forget,
     health._kept.clear,
     teams.forget,
     breaker.forget,

@@ -1,22 +1,23 @@
 """API keys in the console: made (and shown once), switched off and on, revoked. Digests are shown nowhere."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 
-from accounts import services
-from accounts.admin.api_key_form import ApiKeyForm
+from accounts import audit, services
+from accounts.admin.api_key_form import ApiKeyForm, RotationForm
+from accounts.admin.audit import Audited
 from accounts.admin.clients import STATE_COLOURS
 from accounts.models import ApiKey
 
-FACTS = ("prefix", "state", "created_at", "last_used_at", "revoked_at")
+FACTS = ("prefix", "state", "created_at", "last_used_at", "rotated_at", "successor", "revoked_at")
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -41,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(Audited):
     """A key is revoked rather than deleted: what it did stays on record."""
 
     form = ApiKeyForm
@@ -51,6 +52,7 @@ class ApiKeyAdmin(ModelAdmin):
     search_fields = ("prefix", "name", "client__name")
     autocomplete_fields = ("client",)
     actions = ("revoke", "deactivate", "reactivate")
+    actions_detail: ClassVar[list[str]] = ["rotate"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*FACTS, *ApiKeyForm.Meta.fields] if obj else ApiKeyForm.Meta.fields
@@ -71,12 +73,42 @@ class ApiKeyAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            obj.save()
+            super().save_model(request, obj, form, change)
         else:
-            services.issue(obj)
+            services.issue(obj, actor=audit.operator(request))
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that ever shows the secret: no redirect, so it passes through no session, cookie or database."""
+        """The page that shows the secret."""
+        return self._issued(request, obj)
+
+    @action(description="Rotate", url_path="rotate", permissions=["rotate"])
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask how long both keys shall work, then show the successor's secret."""
+        key = ApiKey.objects.select_related("client", "successor").get(pk=object_id)
+        form = RotationForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                successor = services.rotate(key, overlap=form.overlap, actor=audit.operator(request))
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                self.log_change(request, key, "Key rotated.")
+                return self._issued(request, successor)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Rotate {key}",
+            "key": key,
+            "form": form,
+            "fault": services.rotation_fault(key),
+        }
+        return TemplateResponse(request, "accounts/rotate_key.html", context)
+
+    def has_rotate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        may_change = request.user.has_perm("accounts.change_apikey") and request.user.has_perm("accounts.add_apikey")
+        return bool(request.user.is_active and may_change)
+
+    def _issued(self, request: HttpRequest, obj: ApiKey) -> HttpResponse:
+        """The one page that ever shows a secret: no redirect, so it passes through no session, cookie or database."""
         context = {
             **self.admin_site.each_context(request),
             "title": "API key created",
@@ -95,15 +127,15 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        self._report(request, services.revoke(queryset), "revoked")
+        self._report(request, services.revoke(queryset, actor=audit.operator(request)), "revoked")
 
     @admin.action(description="Switch off", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        self._report(request, services.deactivate(queryset), "switched off")
+        self._report(request, services.deactivate(queryset, actor=audit.operator(request)), "switched off")
 
     @admin.action(description="Switch on again (not revoked ones)", permissions=["change"])
     def reactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        self._report(request, services.reactivate(queryset), "switched on")
+        self._report(request, services.reactivate(queryset, actor=audit.operator(request)), "switched on")
 
     def _report(self, request: HttpRequest, affected: list[ApiKey], done: str) -> None:
         for key in affected:

@@ -5,21 +5,22 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from accounts.models import ApiKey, Client, Tier
+from accounts.admin.audit import Audited
+from accounts.models import LIMITS, ApiKey, Client, Tier
 
 STATE_COLOURS = {"active": "success", "expired": "warning", "inactive": "info", "revoked": "danger"}
 
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(Audited):
     """A tier's slug is fixed: metrics and API_KEYS name it."""
 
-    list_display = ("name", "slug", "requests", "window_seconds", "clients_count")
+    list_display = ("name", "slug", *LIMITS, "window_seconds", "clients_count")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "requests", "window_seconds")
+    fields = ("name", "slug", ("requests", "window_seconds"), "tokens_per_minute", "concurrency", "daily_requests")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["slug"] if obj else []
@@ -51,7 +52,7 @@ class KeysInline(TabularInline):
 
 
 @admin.register(Client)
-class ClientAdmin(ModelAdmin):
+class ClientAdmin(Audited):
     """A client is switched off rather than deleted: its tasks stay accounted for."""
 
     list_display = ("name", "tier", "is_active", "keys_count", "created_at")

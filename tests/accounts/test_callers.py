@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from accounts import callers, keys, services
+from accounts import audit, callers, keys, services
 from accounts.callers import caller_for
 from accounts.models import ApiKey, Client, Tier
 from agentplatform.errors import Unauthenticated, Unavailable
@@ -125,7 +125,7 @@ def test_changes_hold_within_five_seconds(alice: Persona, bob: Persona, charlie:
     dora = newcomer(tier="basic")
     for persona in (alice, bob, charlie, dora):
         assert persona.get("/agent/types").status_code == 200
-    services.revoke(ApiKey.objects.filter(pk=alice.api_key.pk))
+    services.revoke(ApiKey.objects.filter(pk=alice.api_key.pk), actor=audit.START)
     Client.objects.filter(pk=charlie.client.pk).update(is_active=False)
     Client.objects.filter(pk=dora.client.pk).update(tier=Tier.objects.get(slug="unlimited"))
 

@@ -1,12 +1,13 @@
 """How many wrong keys and passwords one address may try."""
 
 from collections.abc import Callable
+from unittest import mock
 
 import django.test
 import pytest
 from pytest_django import Settings
 
-from accounts import edge, keys
+from accounts import callers, edge, keys
 from tests.api import Api, Persona
 from tests.outages import redis_away
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
@@ -46,6 +47,34 @@ def test_a_refused_address_is_refused_from_memory(
     assert [guess() for _ in range(2)] == [(401, "invalid_key"), (429, "rate_limited")]
     monkeypatch.setattr(edge, "get_usage", None)  # calling it would be a 500
     assert guess() == (429, "rate_limited")
+
+
+def test_a_flood_from_a_refused_address_costs_few_queries(
+    alice: Persona, guess: Callable[..., tuple[int, str]], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FAILED_AUTHENTICATION_LIMIT = 1
+    assert alice.get("/agent/types").status_code == 200
+    assert guess() != guess()
+    monkeypatch.setattr(edge, "LOOKUPS_PER_SECOND", 0)
+    with mock.patch.object(callers, "_query", wraps=callers._query) as query:
+        assert {guess() for _ in range(30)} == {(429, "rate_limited")}
+        assert query.call_count == 0
+        assert alice.get("/agent/types").status_code == 200  # known here, from the same address
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/errors", "/docs/keys", "/openapi.json"])
+def test_an_address_may_open_only_so_many_pages(api: Api, settings: Settings, path: str) -> None:
+    settings.DOCS_LIMIT = 2
+    answers = [api.get(path) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["limit"]["name"] == "docs"
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 61
+
+
+def test_pages_are_shown_with_redis_away_too(api: Api, settings: Settings) -> None:
+    settings.DOCS_LIMIT = 1
+    with redis_away():
+        assert [api.get("/docs").status_code for _ in range(3)] == [200] * 3
 
 
 def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

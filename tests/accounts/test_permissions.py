@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from pytest_django import Settings
 
 from accounts import keys
 from tests.api import Api, Persona
@@ -68,6 +69,42 @@ def test_agent_types_open_and_close_doors(newcomer: Newcomer) -> None:
     answer = dora.execute("Say hello.", agent_type="general")
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert answer.json()["detail"].endswith("it may call: writer.")
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "may"),
+    [
+        (["203.0.113.0/24"], "203.0.113.9", True),
+        (["203.0.113.0/24"], "198.51.100.7", False),
+        (["203.0.113.0/24"], "2001:db8::1", False),
+        (["203.0.113.0/24"], "::ffff:203.0.113.9", True),
+        (["203.0.113.0/24", "2001:db8::/48"], "[2001:db8:0:1::1]:443", True),
+        (["2001:db8::/48"], "2001:db8:1::1", False),
+        (["203.0.113.9"], "203.0.113.9:4711", True),
+        (["0.0.0.0/0"], "unknown", False),
+    ],
+)
+def test_networks_open_and_close_doors(
+    newcomer: Newcomer, settings: Settings, networks: list[str], address: str, may: bool
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    dora = newcomer(allowed_networks=networks)
+    for answer in (
+        dora.get("/agent/types", headers={"X-Forwarded-For": f"203.0.113.9, {address}"}),
+        dora.execute("Say hello.", headers={"X-Forwarded-For": address}),
+    ):
+        assert answer.status_code == (200 if may else 403), answer.text
+        if not may:
+            assert answer.json()["rule"] == "network"
+            assert answer.json()["allowed"] == sorted(networks)
+            assert "This key may not be used from" in answer.json()["detail"]
+
+
+def test_keys_are_managed_by_those_alone_that_may(alice: Persona, newcomer: Newcomer) -> None:
+    answer = alice.get("/account/keys")
+    assert (answer.status_code, answer.json()["rule"], answer.json()["required"]) == (403, "scope", "keys")
+    assert "it has: all but keys." in answer.json()["detail"]
+    assert newcomer(scopes=["keys"]).get("/account/keys").status_code == 200
 
 
 def test_every_answer_tells_what_is_left(newcomer: Newcomer) -> None:

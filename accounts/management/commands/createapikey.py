@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import services
+from accounts import audit, services
 from accounts.expiry import EXAMPLES, parsed_expiry
 from accounts.management.reachable import reachable_database
-from accounts.models import SCOPES, ApiKey, Client, Tier
+from accounts.models import LIMITS, SCOPES, ApiKey, Client, Tier
 
 
 class Command(BaseCommand):
@@ -22,19 +22,28 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="what the key is for")
         parser.add_argument("--expires", metavar="WHEN", help=f"when the key ends: {EXAMPLES}")
         parser.add_argument("--requests", type=int, help="a limit narrower than the tier's, over the tier's window")
-        parser.add_argument("--scopes", default="", help=f"comma-separated, of {', '.join(SCOPES)}; all when left out")
+        parser.add_argument("--tokens-per-minute", type=int, help="the same for tokens in and out, in any 60 s")
+        parser.add_argument("--concurrency", type=int, help="the same for tasks at once")
+        parser.add_argument("--daily-requests", type=int, help="the same for requests of a day (UTC)")
+        parser.add_argument("--agent-types", default="", help="comma-separated slugs; all when left out")
+        parser.add_argument("--networks", default="", help="comma-separated, such as 203.0.113.0/24; all when left out")
+        parser.add_argument(
+            "--scopes", default="", help=f"comma-separated, of {', '.join(SCOPES)}; all but keys when left out"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = ApiKey(
             name=options["name"] or "command line",
             expires_at=_expiry(options["expires"]),
-            requests=options["requests"],
-            scopes=_scopes(options["scopes"]),
+            scopes=_words(options["scopes"]),
+            allowed_agent_types=_words(options["agent_types"]),
+            allowed_networks=_words(options["networks"]),
+            **{column: options[column] for column in LIMITS},
         )
         with reachable_database(), transaction.atomic():
             key.client = _client(options["client"], options["tier"])
-            _check(key, {"name": "--name", "requests": "--requests"}, exclude={"client", "prefix", "digest"})
-            secret = services.issue(key)
+            _check(key, exclude={"client", "prefix", "digest"})
+            secret = services.issue(key, actor=audit.command_line())
         about = f"Key {key.prefix}… of client {key.client}, tier {key.client.tier.slug}; it is not shown again:"
         self.stderr.write(about, self.style.SUCCESS)
         self.stdout.write(secret)
@@ -47,11 +56,8 @@ def _expiry(text: str | None) -> datetime | None:
         raise CommandError(f"--expires: {error}") from error
 
 
-def _scopes(text: str) -> list[str]:
-    scopes = [scope.strip() for scope in text.split(",") if scope.strip()]
-    if unknown := set(scopes).difference(SCOPES):
-        raise CommandError(f"--scopes: {', '.join(sorted(unknown))} is unknown; it takes {', '.join(SCOPES)}.")
-    return scopes
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _client(name: str, slug: str | None) -> Client:
@@ -67,16 +73,23 @@ def _client(name: str, slug: str | None) -> Client:
     if tier is None:
         raise CommandError(f"--tier: client {name!r} does not exist yet; name the tier to make it with.")
     client = Client(name=name, tier=tier)
-    _check(client, {"name": "--client"}, exclude={"tier"})
+    _check(client, exclude={"tier"})
     client.save()
+    audit.record(audit.command_line(), "created", client)
     return client
 
 
-def _check(made: ApiKey | Client, options: dict[str, str], *, exclude: set[str]) -> None:
+def _check(made: ApiKey | Client, *, exclude: set[str]) -> None:
     """Refuse what the model refuses, under the names of the options that fields come from."""
     try:
         made.clean_fields(exclude)
         made.clean()
     except ValidationError as error:
-        faults = [f"{options[field]}: {' '.join(messages)}" for field, messages in error.message_dict.items()]
+        faults = [f"{_option(made, field)}: {' '.join(messages)}" for field, messages in error.message_dict.items()]
         raise CommandError(" ".join(faults)) from error
+
+
+def _option(made: ApiKey | Client, field: str) -> str:
+    if isinstance(made, Client):
+        return "--client"
+    return f"--{field.removeprefix('allowed_').replace('_', '-')}"

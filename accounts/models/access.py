@@ -133,7 +133,7 @@ class ApiKey(models.Model):
 
     def clean(self) -> None:
         """Refuse what no key may be, at every door: see `accounts/issuing.py`."""
-        from accounts.issuing import faults
+        from accounts.issuing import faults  # it knows these tables
 
         if found := faults(self):
             raise ValidationError(found)

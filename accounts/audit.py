@@ -1,0 +1,94 @@
+"""Who changed which key, tier or client, when, and from what to what. Written in the transaction of the change itself.
+
+The table is append-only: a trigger in PostgreSQL refuses to change or remove what stands in it.
+"""
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import models
+from django.http import HttpRequest
+
+from accounts.callers import Caller
+from accounts.models import ApiKey, AuditEntry, Client, Tier
+from agentplatform.middleware import request_id_of
+
+Audited = ApiKey | Client | Tier
+ActorKind = Literal["operator", "key", "command", "start"]
+# Neither secrets nor what each use or save changes.
+LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: an operator, a client's own key, somebody at the command line, or the platform as it starts."""
+
+    kind: ActorKind
+    name: str
+    request_id: str = ""
+
+
+START = Actor("start", "bootstrap")
+
+
+def operator(request: HttpRequest) -> Actor:
+    """An operator in the console."""
+    return Actor("operator", request.user.get_username(), request_id_of(request))
+
+
+def own_key(caller: Caller, request: HttpRequest) -> Actor:
+    """A client, by one of its keys."""
+    return Actor("key", f"{caller.client_name}: {caller.key_prefix}", request_id_of(request))
+
+
+def command_line() -> Actor:
+    """Whoever runs a command, by the name the system knows."""
+    try:
+        return Actor("command", getpass.getuser())
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return Actor("command", "unknown")
+
+
+def snapshot(subject: Audited | None) -> dict[str, Any]:
+    """What an entry can show of a row; nothing for None."""
+    if subject is None:
+        return {}
+    fields = (field for field in _meta(subject).concrete_fields if field.name not in LEFT_OUT)
+    return {field.name: _shown(subject, field) for field in fields}
+
+
+def record(actor: Actor, action: str, subject: Audited, *, before: Mapping[str, Any] | None = None) -> None:
+    """Write down what was done to a row, with every column that differs from `before`; nothing when none does."""
+    after = {} if action == "deleted" else snapshot(subject)
+    before = before or {}
+    changes = {
+        name: [before.get(name), after.get(name)] for name in {**before, **after} if before.get(name) != after.get(name)
+    }
+    if not changes:
+        return
+    AuditEntry.objects.create(
+        actor_kind=actor.kind,
+        actor=actor.name,
+        action=action,
+        subject_kind=str(_meta(subject).verbose_name),
+        subject_id=str(subject.pk or before.get("id", "")),
+        subject=str(subject)[:200],
+        changes=changes,
+        request_id=actor.request_id,
+    )
+
+
+def _meta(subject: Audited) -> Any:
+    return subject._meta  # noqa: SLF001  # Django's documented name
+
+
+def _shown(subject: Audited, field: "models.Field[Any, Any]") -> Any:
+    value = getattr(subject, field.attname)
+    if isinstance(field, models.ForeignKey) and field.name in ("tier", "client"):
+        return str(getattr(subject, field.name))
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return value if value is None or isinstance(value, bool | int | str | list) else str(value)
