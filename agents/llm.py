@@ -23,6 +23,12 @@ MODEL_NAME_CHARACTERS = 200
 MOST_TOKENS = 10**9
 OnText = Callable[[str], None]
 
+# What an answer of the wrong form turns into where it is parsed or taken apart.
+UNREADABLE = (
+    openai.OpenAIError, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
+REACH_SECONDS = 2
+
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
 
 
@@ -104,7 +110,7 @@ async def _asked(effect: CallModel, on_text: OnText | None) -> Reply:
         raise _refused(error.status_code, error.response.headers) from error
     except openai.APIConnectionError as error:
         raise Outage("The model provider cannot be reached.") from error
-    except (openai.OpenAIError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+    except UNREADABLE as error:
         raise Outage("The model provider's answer cannot be read.") from error
     except Exception as error:
         # A connection cut mid-answer surfaces as the transport's own error, under several names.
@@ -131,12 +137,13 @@ def is_left_alone() -> bool:
 
 
 async def is_reachable() -> bool:
-    """Whether the provider answers at all; a refusal is an answer."""
+    """Whether the provider answers at all, in time; a refusal is an answer."""
     try:
-        await client().with_options(timeout=2).models.list()
+        async with asyncio.timeout(REACH_SECONDS):
+            await client().models.list()
     except openai.APIStatusError:
         return True
-    except openai.OpenAIError:
+    except (*UNREADABLE, cutoff.CutOff, TimeoutError):
         return False
     return True
 

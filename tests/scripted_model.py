@@ -50,6 +50,7 @@ __all__ = [
     "Answer",
     "Flood",
     "Hold",
+    "Refusal",
     "Request",
     "ScriptedModel",
     "ToolCall",

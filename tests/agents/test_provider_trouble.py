@@ -2,16 +2,18 @@
 
 import gzip
 import json
-import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from agents import breaker
 from agents.models import AgentVersion, Event
 from tests.api import Persona
-from tests.scripted_model import CUT, JUNK, Flood, ScriptedModel, cut
+from tests.scripted_model import CUT, JUNK, Flood, Refusal, ScriptedModel, cut
 from tests.waiting import eventually
 
 Counted = Callable[..., float]
@@ -167,28 +169,33 @@ def test_a_refusal_does_not_count_against_the_provider(
     assert alice.execute("Once more.").status_code == 200
 
 
-def test_one_call_tries_whether_it_is_back(
-    alice: Persona, model: ScriptedModel, settings: Settings, touchy: None, logs: Any
+def test_tasks_out_of_time_do_not_count_against_the_provider(
+    alice: Persona, model: ScriptedModel, touchy: None
 ) -> None:
-    settings.BREAKER_OPEN_SECONDS = 0.5
+    for _ in range(4):
+        model.holds("Never read.")
+    with ThreadPoolExecutor(4) as clients:
+        tasks = [clients.submit(alice.execute, f"Try {n}.", limits={"timeout_seconds": 1}) for n in range(4)]
+    assert [task.result().json()["code"] for task in tasks] == ["timed_out"] * 4
+    assert all(request.was_abandoned() for request in model.requests)
+    model.reset()
+    assert alice.execute("Once more.").status_code == 200
+
+
+def test_one_call_tries_whether_it_is_back(
+    alice: Persona, model: ScriptedModel, touchy: None, monkeypatch: pytest.MonkeyPatch, logs: Any
+) -> None:
     model.fails(500, times=3)
     fail(alice, 3)
+    monkeypatch.setattr(breaker.of(model.base_url), "_clock", lambda: time.monotonic() + 600)
     hold = model.holds("I am back.")
-    answers: list[Any] = []
-
-    def probe() -> bool:
-        """Ask until a call gets through; its answer is held."""
-        asking = threading.Thread(target=lambda: answers.append(alice.execute(cache="bypass")))
-        asking.start()
-        asking.join(0.2)
-        return asking.is_alive()
-
-    eventually(probe)
-    hold.reached()
-    assert alice.execute("A second one.").status_code == 502
-    assert len(model.requests) == 4
-    hold.release()
-    eventually(lambda: answers and answers[-1].status_code == 200)
+    with ThreadPoolExecutor(1) as client:
+        first = client.submit(alice.execute, "A first one.")
+        hold.reached()
+        assert alice.execute("A second one.").status_code == 502
+        assert len(model.requests) == 4
+        hold.release()
+    assert first.result().status_code == 200
     assert alice.execute("A third one.").status_code == 200
     assert len(logs.events("breaker_closed")) == 1
 
@@ -225,6 +232,35 @@ def test_an_answer_without_end_is_cut_off(
     model.answers(flood)
     assert message in failure_of(alice, mode)["error"]["message"]
     assert model.requests[0].was_abandoned()
+
+
+NONSENSE = {
+    "whole": [
+        "", "<html>", "{", "null", "[]", '"text"', "{}", '{"choices": []}', '{"choices": {}}', '{"choices": [null]}',
+        '{"choices": [{"message": null}]}', '{"choices": [{"message": {"content": 5}}]}',
+        '{"choices": [{"message": {"content": ["x"]}}]}', '{"choices": [{"message": {"tool_calls": [5]}}]}',
+        '{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": "many"}}',
+        '{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": Infinity}}',
+        '{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1e30}}',
+        '{"choices": ' + "[" * 30_000,
+    ],
+    "stream": [
+        "", "<html>It works!</html>", "data: {\n\n", "data: null\n\n", "data: []\n\n", "data: {}\n\n",
+        "data: <html>\n\n", 'data: {"choices": 5}\n\n', 'data: {"choices": [{"delta": 5}]}\n\n',
+        'data: {"choices": [{"delta": {"content": 5}}]}\n\n', 'data: {"error": {"message": "secret"}}\n\n',
+        'data: {"choices": [{"delta": {"tool_calls": [{"index": {}}]}}]}\n\n', "data: [DONE]\n\n", "event: \n\n\n: \n\n",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "body"), [(mode, body) for mode, bodies in NONSENSE.items() for body in bodies])
+def test_nonsense_fails_the_task_with_a_plain_word(
+    alice: Persona, model: ScriptedModel, settings: Settings, mode: str, body: str
+) -> None:
+    settings.MODEL_MAX_RETRIES = 0
+    model.answers(Refusal(200, body, content_type=STREAM if mode == "stream" else "application/json"))
+    message = failure_of(alice, mode)["error"]["message"]
+    assert message in ("The model provider's answer cannot be read.", "The model's answer broke off.")
 
 
 def test_a_compressed_answer_is_not_unpacked(alice: Persona, model: ScriptedModel) -> None:
