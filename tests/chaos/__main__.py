@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.chaos import report
 from tests.chaos.harm import FAKETIME, HARMS
+from tests.chaos.measures import MEASURES, measure
 from tests.chaos.run import Wishes, fault_run, say
 
 RESULTS = Path(__file__).resolve().parents[2] / "bench" / "results"
@@ -26,6 +27,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--broker", choices=["redis", "rabbitmq"], default="redis")
     parser.add_argument("--trouble", type=float, default=0.1, help="share of model calls that fail (default 0.1)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the verdict goes (default bench/results)")
+    parser.add_argument(
+        "--measure", nargs="*", choices=sorted(MEASURES), help="no fault run: how long takeovers and the like take"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the logs and the stores' files")
     given = parser.parse_args(arguments)
     kinds = tuple(kind for kind in given.only or HARMS if kind not in given.without)
@@ -33,6 +37,10 @@ def main(arguments: list[str]) -> int:
         parser.error("shift_clock needs libfaketime (Debian and Ubuntu: apt-get install libfaketime), or --without it")
     seconds = given.minutes * 60
     faults = round(given.minutes * 9) if given.faults is None else given.faults
+    if given.measure is not None:
+        with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as place:
+            asyncio.run(measure(Path(place), broker=given.broker, names=given.measure or MEASURES))
+        return 0
     wishes = Wishes(given.seed, given.tasks, seconds, faults, kinds, given.broker, given.trouble)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:

@@ -39,6 +39,8 @@ class Charge:
     input_tokens: int = 0
     output_tokens: int = 0
     is_whole: bool = False
+    ended: float = 0
+    """When the answer was written, or the platform hung up."""
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Outside:
             return await self._answered(http, request, step, charge, random)
         finally:
             self.waiting -= 1
+            charge.ended = time.time()
 
     def _outcome(self, step: Step, nth: int, random: Random) -> str:
         if step.words.startswith("hold"):
