@@ -33,6 +33,7 @@ WHERE lost.type = ANY(%(signs)s) AND extract(epoch FROM lost.at) > %(since)s GRO
 """
 LOST = "SELECT count(DISTINCT task_id) FROM agents_event WHERE type = ANY(%(signs)s) AND extract(epoch FROM at) > %(since)s"
 ENDED = "SELECT id, extract(epoch FROM completed_at) FROM agents_task WHERE id = ANY(%s) AND completed_at IS NOT NULL"
+PRESENT = "SELECT count(*) FROM agents_process WHERE name LIKE ANY(%s)"
 SIGNS = ["AttemptLost", "AttemptReleased", "AttemptHandedOver"]
 """What a journal says when a task goes from one process to another."""
 
@@ -75,6 +76,16 @@ class Bench:
     async def charges(self) -> list[dict[str, Any]]:
         async with self._session.get(f"{self.platform.outside_url}/ledger") as answer:
             return list((await answer.json())["charges"])
+
+    async def workers_up(self) -> None:
+        """Wait until both workers have said that they run."""
+        pids = [part.pid for part in self.platform.named("worker")]
+
+        async def have_said_so() -> bool:
+            said = await self.rows(PRESENT, [[f"%:{pid}" for pid in pids]])
+            return bool(said[0][0] == len(pids))
+
+        await _until(have_said_so)
 
     async def cancel(self, task_ids: Iterable[str]) -> None:
         await asyncio.gather(*(self.call("POST", f"/agent/cancel/{task_id}") for task_id in task_ids))
@@ -175,6 +186,7 @@ async def measure(folder: Path, *, broker: str, names: Iterable[str] = MEASURES)
             take, rounds = MEASURES[name]
             found: list[float] = []
             for _ in range(rounds):
+                await bench.workers_up()
                 found += await take(bench)
             figures[name] = _figures(found)
             say(f"  {name:<14} " + "  ".join(f"{word} {value:g}" for word, value in figures[name].items()))
