@@ -21,8 +21,6 @@ FINAL = ("completed", "failed", "cancelled")
 ENDS = tuple(f"task.{status}" for status in FINAL)
 PATIENCE_SECONDS = 420.0
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=50)
-TIMEOUT_SECONDS = 300
-"""The tasks' own: outages of a fault run are no reason for a task to end."""
 BROKEN = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 
 
@@ -135,7 +133,7 @@ class Client:
             "async_execution": order.mode == "background",
             "stream": order.mode == "stream",
             "on_disconnect": order.on_disconnect,
-            "limits": {"timeout_seconds": TIMEOUT_SECONDS},
+            "limits": {"timeout_seconds": order.timeout_seconds},
             "metadata": {"chaos": order.number},
         }
         headers = {"Idempotency-Key": order.key} if order.key else {}

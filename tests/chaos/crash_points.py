@@ -45,8 +45,8 @@ class CrashPoints:
             os._exit(STATUS)
 
 
-def install(control: Path) -> None:
-    """Watch every unit of work and every message of this process. Call it before Django is set up."""
+def install(control: Path) -> CrashPoints:
+    """Watch every unit of work of this process. Call it before Django is set up."""
     from django.conf import settings
 
     _ = settings.DATABASE_THREADS  # the settings make the folder of the metrics, which the next import counts in
@@ -64,13 +64,14 @@ def install(control: Path) -> None:
         return done
 
     database.run = watched
+    return points
 
 
-def watch_messages(control: Path) -> None:
+def watch_messages(points: CrashPoints) -> None:
     """Watch what this process sends to the broker."""
     from agentplatform.celery import app
 
-    points, original = CrashPoints(control), app.send_task
+    original = app.send_task
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         points.look()

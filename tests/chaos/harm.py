@@ -18,7 +18,7 @@ from tests.chaos.platform import TERM_SECONDS, Platform
 from tests.chaos.schedule import Harm
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-QUEUES = ("agents",)
+QUEUES = ("agents", "agents.long")
 
 
 @dataclass

@@ -56,7 +56,7 @@ class Bench:
             "task": text_of(self._number, words),
             "agent_type": "solo",
             "async_execution": True,
-            "limits": {"timeout_seconds": 600},
+            "limits": {"timeout_seconds": 240},
         }
         answer = await self.call("POST", "/agent/execute", json=body)
         return str(answer["task_id"])

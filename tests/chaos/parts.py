@@ -19,15 +19,15 @@ import django  # noqa: E402  # after the environment
 
 from tests.chaos import crash_points  # noqa: E402
 
-if control := os.environ.get(crash_points.CONTROL):
-    crash_points.install(Path(control))
+control = os.environ.get(crash_points.CONTROL)
+points = crash_points.install(Path(control)) if control else None
 django.setup(set_prefix=False)
 
 from tests.chaos import operator, tools  # noqa: E402  # Django must be set up first
 
 tools.register()
-if control:
-    crash_points.watch_messages(Path(control))
+if points:
+    crash_points.watch_messages(points)
 
 from agentplatform.celery import app  # noqa: E402, F401  # `celery -A` looks for it here
 

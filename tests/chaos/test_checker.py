@@ -17,7 +17,7 @@ from tests.chaos.workload import Order
 ID = "0198f0c2-0000-7000-8000-000000000001"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 TEXT = "Task 000001 (call 2): hen egg."
-ORDER = Order(1, 0, "stream", "solo", "pay say", "key-1", None, None, "continue", is_followed=True)
+ORDER = Order(1, 0, "stream", "solo", "pay say", "key-1", 300, None, None, "continue", is_followed=True)
 
 
 def answered(step: int, text: str, calls: list[dict[str, str]], tokens: int) -> dict[str, Any]:

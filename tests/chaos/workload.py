@@ -21,6 +21,8 @@ class Order:
     words: str
     key: str | None
     """Its Idempotency-Key. A client without one does not know what became of a request whose connection broke."""
+    timeout_seconds: int
+    """Long ones wait in a queue of their own. All are long enough for outages not to end them."""
     cancel_after: float | None
     vanish_after: float | None
     on_disconnect: Literal["continue", "cancel"]
@@ -40,6 +42,7 @@ def orders(seed: str, *, count: int, seconds: float) -> Iterator[Order]:
             agent="boss" if is_boss else "solo",
             words=_parts(random) if is_boss else _steps(random),
             key=f"chaos-{seed}-{number}" if random.random() < 0.75 else None,
+            timeout_seconds=random.choice((240, 300, 900)),
             cancel_after=random.uniform(0, 6) if random.random() < 0.05 else None,
             vanish_after=random.uniform(0.1, 4) if random.random() < 0.05 else None,
             on_disconnect=random.choice(("continue", "cancel")),
