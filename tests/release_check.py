@@ -82,6 +82,11 @@ def run(log: str, *command: str | Path) -> str:
     return output
 
 
+def works(*command: str | Path) -> bool:
+    """Whether the command ends well."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def clean_tree() -> str:
     """What is checked is what is committed."""
     changed = run("tree", "git", "status", "--porcelain").splitlines()
@@ -118,11 +123,10 @@ def docs() -> str:
 
 def image() -> str:
     """The image builds and is of this version."""
-    if (
-        shutil.which("docker") is None
-        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
-    ):
-        raise Impossible("Docker does not answer here; `docker build .` where it does")
+    if shutil.which("docker") is None or not works("docker", "info"):
+        raise Impossible("Docker does not answer here; take this step where it does")
+    if not works("docker", "buildx", "version"):
+        raise Impossible("Docker has no BuildKit here, which the Dockerfile wants: install its plugin buildx")
     tag = f"agentplatform:{version()}"
     run("image", "docker", "build", "--build-arg", f"VERSION={version()}", "--tag", tag, ".")
     asked = ("docker", "run", "--rm", tag, "python", "-c", "import agentplatform; print(agentplatform.__version__)")
@@ -139,10 +143,7 @@ def find_python(wanted: str) -> Path:
     candidates += sorted(Path(root).glob(f"versions/{wanted}.*/bin/python"))
     for candidate in candidates:
         # One of pyenv's shims may be there and lead nowhere.
-        if (
-            subprocess.run([candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
-            == 0
-        ):
+        if works(candidate, "-c", "import ensurepip, venv"):
             return candidate
     raise Impossible(f"python{wanted} is neither on the PATH nor among pyenv's: `pyenv install {wanted}`")
 

@@ -78,6 +78,17 @@ def test_it_finds_this_python_by_its_name_and_among_pyenvs(monkeypatch: pytest.M
     assert release_check.find_python(wanted) == home / "python"
 
 
+def test_an_image_that_cannot_be_built_here_is_not_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    step = release_check.Step("image", release_check.image)
+    assert release_check.tried(step).detail == "Docker does not answer here; take this step where it does"
+    # A Docker that answers and has no plugin.
+    (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" = info ]\n')
+    (tmp_path / "docker").chmod(0o755)
+    outcome = release_check.tried(step)
+    assert (outcome.word, outcome.detail.endswith("install its plugin buildx")) == ("NOT TRIED", True)
+
+
 def test_it_says_which_python_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     outcome = release_check.tried(release_check.Step("python-3.99", lambda: str(release_check.find_python("3.99"))))
