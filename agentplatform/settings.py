@@ -70,6 +70,14 @@ DATABASE_THREADS = environment.number(
     "DATABASE_THREADS", 8, least=1, most=64,
     meaning="Threads, each with a connection of its own, through which one process talks to PostgreSQL.",
 )
+JOURNAL_KEPT_DAYS = environment.number(
+    "JOURNAL_KEPT_DAYS", 30, least=0, most=36_500,
+    meaning="Days that an ended task's journal is kept, with all that its models and tools said; 0: for ever.",
+)
+TASKS_KEPT_DAYS = environment.number(
+    "TASKS_KEPT_DAYS", 365, least=0, most=36_500,
+    meaning="Days that an ended task is kept, with its result, its cost and its feedback; 0: for ever.",
+)
 
 environment.section("The model")
 OPENAI_API_KEY = environment.text(

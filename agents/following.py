@@ -56,12 +56,23 @@ async def _told(narrator: Narrator, task_id: UUID, message: Appended | Delta) ->
 
 async def _catch_up(narrator: Narrator, task_id: UUID) -> list[Frame]:
     events = await in_database(journal.events, task_id, narrator.next_seq - 1)
+    if not events and narrator.next_seq == 1:
+        return await _pruned(narrator, task_id)
     told = [frame for seq, event in events for frame in narrator.event(seq, event)]
     if narrator.call_seq and not narrator.has_ended:
         text = await partial_text(task_id, narrator.call_seq)
         if piece := narrator.delta(narrator.call_seq, 0, text):
             told.append(piece)
     return told
+
+
+async def _pruned(narrator: Narrator, task_id: UUID) -> list[Frame]:
+    """What is left to tell of a task whose journal is not kept any more: its result at once, and its end."""
+    task = await in_database(journal.load, task_id)
+    is_whole = task.status == Task.Status.COMPLETED and narrator.after == (0, 0)
+    ended = e.TaskEnded(status=task.status, exit_reason=task.exit_reason, result=task.result, from_cache=is_whole)
+    narrator.agents[e.ROOT] = task.agent_type
+    return narrator.event(task.last_seq, ended)
 
 
 async def until_ended(task_id: UUID, client_id: UUID, wait_seconds: float) -> Task:

@@ -126,6 +126,7 @@ class Task(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     last_seq = models.PositiveIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True)
+    journal_pruned_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-created_at",)
@@ -142,6 +143,12 @@ class Task(models.Model):
                 name="task_unfinished",
                 condition=models.Q(status__in=("queued", "running", "awaiting_approval")),
             ),
+            models.Index(
+                fields=("completed_at",),
+                name="task_with_journal",
+                condition=models.Q(completed_at__isnull=False, journal_pruned_at__isnull=True),
+            ),
+            models.Index(fields=("created_at",), name="task_queued", condition=models.Q(status="queued")),
         )
 
     def __str__(self) -> str:

@@ -15,15 +15,13 @@ from django.db.models.functions import Now
 
 from accounts import refusals
 from agentplatform.logs import log
-from agents import lifecycle, outbox
+from agents import lifecycle, outbox, retention
 from agents.engine import events as e
-from agents.models import IdempotencyKey, Task, UnknownOutcome
+from agents.models import Task, UnknownOutcome
 
 BATCH = 100
 MOST_QUEUED = timedelta(hours=24)
 MOST_UNDECIDED = timedelta(days=7)
-KEY_KEPT = timedelta(hours=24)
-KEY_BATCH = 1000
 Status = Task.Status
 
 
@@ -103,12 +101,6 @@ def _each(tasks: QuerySet[Task], mend: Callable[[Task], None]) -> int:
     return mended
 
 
-def forget_requests() -> int:
-    """Drop the Idempotency-Keys that have had their 24 hours, a batch at a time."""
-    stale = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_KEPT).values("pk")[:KEY_BATCH]
-    return IdempotencyKey.objects.filter(pk__in=stale).delete()[0]
-
-
 def _end(task: Task, status: str, reason: str, message: str) -> None:
     lifecycle.end_unrun(task, e.TaskEnded(status=status, exit_reason=reason, message=message))
     log(__name__).info("agent_task_ended_by_sweeper", task_id=str(task.pk), exit_reason=reason)
@@ -116,5 +108,10 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
 
 MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
 REMINDING: Chores = {"republished": outbox.republish}
-FORGETTING: Chores = {"forgotten": forget_requests, "refusals_pruned": refusals.prune}
+FORGETTING: Chores = {
+    "forgotten": retention.forget_requests,
+    "refusals_pruned": refusals.prune,
+    "journals_pruned": retention.prune_journals,
+    "tasks_pruned": retention.prune_tasks,
+}
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

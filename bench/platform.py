@@ -103,7 +103,7 @@ class Platform:
         """The web server with one worker process; give that one's pid."""
         port = self.url.rpartition(":")[2]
         command = [
-            sys.executable, "-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--host", LOOPBACK,
+            sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--host", LOOPBACK,
             "--port", port, "--workers", "1", "--log-level", "warning", "agentplatform.asgi:application",
         ]  # fmt: skip
         with self._running("web", command, f"{self.url}/health/ready") as pid:

@@ -94,6 +94,8 @@ class TaskAdmin(ReadOnly):
     @display(description="Line by line")
     def story(self, task: Task) -> SafeString:
         """The journal; whatever a client or a model wrote is escaped."""
+        if task.journal_pruned_at:
+            return format_html("It was kept for its time and dropped on {}.", f"{task.journal_pruned_at:%Y-%m-%d}")
         rows = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("seq", "at", "type", "data")
         told = (
             (seq, f"{at:%H:%M:%S.%f}"[:-3], kind, json.dumps(data, indent=2, ensure_ascii=False))

@@ -1,0 +1,33 @@
+"""When a task's journal was pruned, and how the sweeper finds those whose turn it is."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("agents", "0002_fallback_models"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="task",
+            name="journal_pruned_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddIndex(
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("completed_at__isnull", False), ("journal_pruned_at__isnull", True)),
+                fields=["completed_at"],
+                name="task_with_journal",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("status", "queued")),
+                fields=["created_at"],
+                name="task_queued",
+            ),
+        ),
+    ]
