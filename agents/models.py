@@ -163,7 +163,9 @@ class Event(models.Model):
     """One line of a task's journal: append-only, numbered without gaps."""
 
     pk = models.CompositePrimaryKey("task_id", "seq")
-    task = models.ForeignKey(Task, models.CASCADE, related_name="journal")
+    task = models.ForeignKey(
+        Task, models.CASCADE, related_name="journal", db_index=False
+    )  # the primary key begins with it
     seq = models.PositiveIntegerField()
     type = models.CharField(max_length=32)
     version = models.PositiveSmallIntegerField(default=1)

@@ -1,4 +1,4 @@
-"""When a task's journal was pruned, and how the sweeper finds those whose turn it is."""
+"""When a task's journal was pruned, and how the sweeper finds those whose turn it is; an index of events that nothing needs."""
 
 from django.db import migrations, models
 
@@ -9,6 +9,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="event",
+            name="task",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=models.deletion.CASCADE,
+                related_name="journal",
+                to="agents.task",
+            ),
+        ),
         migrations.AddField(
             model_name="task",
             name="journal_pruned_at",
