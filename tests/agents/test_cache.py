@@ -106,7 +106,7 @@ def test_background_and_request_are_joined_too(alice: Persona, model: ScriptedMo
 
 def test_when_the_first_fails_the_next_tries(alice: Persona, model: ScriptedModel) -> None:
     hold = model.holds("")
-    model.answers("", "Then this.")
+    model.answers("", "", "Then this.")
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(alice.execute, "The same.") for _ in range(2)]
         eventually(lambda: model.requests)
