@@ -386,6 +386,8 @@ HEALTH_CHECKS = {
     "orchestrator": "agents.health.orchestrator",
     "worker": "agents.health.worker",
 }
+if CELERY_BROKER_URL != REDIS_URL:
+    HEALTH_CHECKS["broker"] = "agentplatform.broker_health.broker"
 TASKS_BY_STATUS = "agents.metrics.tasks_by_status"  # for /metrics, as checks are for /health
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
