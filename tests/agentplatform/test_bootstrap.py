@@ -46,3 +46,26 @@ def test_several_at_once_migrate_once(empty_database: str) -> None:
             "SELECT count(*), count(DISTINCT (app, name)) FROM django_migrations"
         ).fetchall()[0]
     assert migrations == names > 0
+
+
+def test_it_refuses_a_database_that_cannot_keep_every_text(database: World) -> None:
+    address = urlsplit(settings.DATABASE_URL)
+    name = sql.Identifier(f"{address.path.removeprefix('/')}_ascii")
+    make = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL(make).format(name))
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "bootstrap"],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DATABASE_URL": address._replace(path=f"{address.path}_ascii").geturl()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "CommandError: DATABASE_URL: the database's encoding is SQL_ASCII; it takes UTF8. Create it anew: "
+        "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    ]

@@ -52,5 +52,7 @@ docker history --format '{{.Size}}\t{{.CreatedBy}}' agentplatform | head -n 8
 echo "── up ──"
 time docker compose up --detach --wait
 python3 tests/smoke.py --url "http://127.0.0.1:$PORT" --key demo-key-123
+echo "── promises ──"
+python3 tests/containers/promises.py
 echo "── restarts and kills ──"
 python3 tests/containers/survive.py

@@ -77,7 +77,8 @@ class Client:
         body = {
             "task": f"Tell me a fact about the number {number}. ({uuid.uuid4().hex[:8]})",
             "async_execution": True,
-            "limits": {"max_output_tokens": 60},
+            # Long enough that a slow machine ends no task.
+            "limits": {"max_output_tokens": 16, "timeout_seconds": 600},
         }
         once = {"Idempotency-Key": uuid.uuid4().hex}
         wait_for(lambda: self._accepted(self.call("POST", "/agent/execute", body, once)), "a task was never accepted")

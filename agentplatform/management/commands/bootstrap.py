@@ -42,6 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
+            _require_utf8()
             with alone():
                 for name, options in STEPS:
                     call_command(name, verbosity=0, **options)
@@ -54,3 +55,15 @@ class Command(BaseCommand):
                 f"The database cannot be migrated, for it is not as its migrations left it: {reason}"
             ) from error
         log(__name__).info("database_bootstrapped")
+
+
+def _require_utf8() -> None:
+    """A task of any language must be kept; other encodings fail at the first character they lack, in the middle of a run."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        (encoding,) = cursor.fetchone()
+    if encoding != "UTF8":
+        raise CommandError(
+            f"DATABASE_URL: the database's encoding is {encoding}; it takes UTF8. Create it anew: "
+            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
