@@ -65,7 +65,5 @@ def test_it_refuses_a_database_that_cannot_keep_every_text(database: World) -> N
         )
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
     assert ended.returncode == 1
-    assert ended.stderr.splitlines() == [
-        "CommandError: DATABASE_URL: the database's encoding is SQL_ASCII; it takes UTF8. Create it anew: "
-        "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
-    ]
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith("CommandError: DATABASE_URL: the database's encoding is SQL_ASCII; it takes UTF8.")
