@@ -7,7 +7,6 @@ import json
 import os
 import time
 import urllib.request
-from typing import Any
 
 PAUSE_SECONDS = 1.0
 # A call under way when its process was killed may still arrive.
@@ -36,15 +35,13 @@ def _decide_all() -> None:
     close_old_connections()
     is_old_enough = {"created_at__lt": Now() - timedelta(seconds=ARRIVES_SECONDS)}
     asked = UnknownOutcome.objects.filter(decision="", task__status="awaiting_approval", **is_old_enough)
-    effects = _effects() if asked.exists() else []
     for outcome in asked:
         wanted = json.loads(outcome.arguments)
-        has_happened = any(effect["tool"] == outcome.tool and effect["name"] == wanted["name"] for effect in effects)
+        has_happened = _has_happened(outcome.tool, wanted["name"])
         decision, result = ("done", wanted["name"]) if has_happened else ("retry", "")
         outcomes.resolve(outcome.pk, decision, by="operator", result=result)
 
 
-def _effects() -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{os.environ['CHAOS_TOOLS_URL']}/ledger", timeout=10) as answer:
-        effects: list[dict[str, Any]] = json.load(answer)["effects"]
-        return effects
+def _has_happened(tool: str, name: str) -> bool:
+    with urllib.request.urlopen(f"{os.environ['CHAOS_TOOLS_URL']}/tools/{tool}/{name}", timeout=10) as answer:
+        return bool(json.load(answer)["happened"])

@@ -72,6 +72,7 @@ class Outside:
                 web.post("/v1/chat/completions", self.complete),
                 web.get("/v1/models", self.models),
                 web.post("/tools/{tool}", self.tool),
+                web.get("/tools/{tool}/{name}", self.has_happened),
                 web.get("/ledger", self.ledger),
                 web.get("/waiting", self.count_waiting),
             ]
@@ -144,6 +145,10 @@ class Outside:
         # Effect first, then the answer: whoever is killed in between does not know that it happened.
         await asyncio.sleep(Random(f"{self.seed}/{effect.name}").uniform(0.01, 0.5))
         return web.json_response({"done": effect.name})
+
+    async def has_happened(self, http: web.Request) -> web.Response:
+        asked = (http.match_info["tool"], http.match_info["name"])
+        return web.json_response({"happened": any((each.tool, each.name) == asked for each in self.effects)})
 
     async def ledger(self, _: web.Request) -> web.Response:
         return web.json_response(

@@ -9,7 +9,7 @@ WEBS, WORKERS, SWEEPERS = ("web-1", "web-2"), ("worker-1", "worker-2"), ("sweepe
 POINTS = {
     "worker": (
         "before:claim", "within:claim", "after:claim", "before:append", "within:append", "after:append", "before:events",
-        "after:events", "before:_look", "after:_look",
+        "after:events", "before:_look", "after:_look", "after:lease_seconds_left", "within:hand_over", "after:suspend",
     ),
     "web": (
         "before:accept", "within:accept", "after:accept", "before:append", "within:append", "after:append",

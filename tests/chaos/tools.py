@@ -26,14 +26,14 @@ async def look(name: str, asked_in: int) -> str:
 
 
 @tool(effect="idempotent", timeout_seconds=20)
-async def put(name: str, asked_in: int) -> str:
+async def put(name: str, asked_in: int, idempotency_key: str) -> str:
     """Put something into its place.
 
     Args:
         name: What to put there.
         asked_in: The call that asks.
     """
-    return await _ask("put", name, asked_in)
+    return await _ask("put", name, asked_in, idempotency_key)
 
 
 @tool(effect="unsafe", timeout_seconds=20)
@@ -53,8 +53,8 @@ def register() -> None:
         registry.register(each)
 
 
-async def _ask(tool_name: str, name: str, asked_in: int) -> str:
-    body = {"name": name, "asked_in": asked_in}
+async def _ask(tool_name: str, name: str, asked_in: int, key: str = "") -> str:
+    body = {"name": name, "asked_in": asked_in, "key": key}
     async with (
         aiohttp.ClientSession(timeout=TIMEOUT) as session,
         session.post(f"{os.environ[URL]}/tools/{tool_name}", json=body) as answer,
