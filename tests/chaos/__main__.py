@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--without", nargs="+", choices=sorted(HARMS), default=[], help="all kinds but these")
     parser.add_argument("--broker", choices=["redis", "rabbitmq"], default="redis")
     parser.add_argument("--trouble", type=float, default=0.1, help="share of model calls that fail (default 0.1)")
+    parser.add_argument("--at-once", type=int, default=150, help="clients that wait at most (default 150)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the verdict goes (default bench/results)")
     parser.add_argument(
         "--measure", nargs="*", choices=sorted(MEASURES), help="no fault run: how long takeovers and the like take"
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as place:
             asyncio.run(measure(Path(place), broker=given.broker, names=given.measure or MEASURES))
         return 0
-    wishes = Wishes(given.seed, given.tasks, seconds, faults, kinds, given.broker, given.trouble)
+    wishes = Wishes(given.seed, given.tasks, seconds, faults, kinds, given.broker, given.trouble, given.at_once)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
         verdict = asyncio.run(fault_run(wishes, folder))

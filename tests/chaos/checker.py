@@ -16,7 +16,7 @@ from tests.chaos.client import ENDS, Record
 from tests.chaos.history import ALLOWED, Kept
 from tests.chaos.script import call_of
 
-EXCUSES = ("AttemptLost", "CancelRequested", "ModelFailed")
+EXCUSES = ("AttemptLost", "AttemptHandedOver", "CancelRequested", "ModelFailed")
 
 
 @dataclass
@@ -231,6 +231,8 @@ def facts(history: History) -> dict[str, Any]:
         "modes": dict(Counter(kept.row["mode"] for kept in tasks)),
         "attempts": dict(sorted(Counter(kept.row["attempts"] for kept in tasks).items())),
         "attempts_lost": sum(len(kept.of("AttemptLost")) for kept in tasks),
+        "attempts_handed_over": sum(len(kept.of("AttemptHandedOver")) for kept in tasks),
+        "outcomes_asked": sum(len(kept.of("OutcomeUnknown")) for kept in tasks),
         "requests_sent_again": sum(record.sent - 1 for record in history.records),
         "streams_resumed": sum(record.resumed for record in history.records),
         "journal_events": sum(len(kept.journal) for kept in tasks),

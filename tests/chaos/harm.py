@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 
+from tests.chaos.clock import Clock
 from tests.chaos.part import Part
 from tests.chaos.platform import TERM_SECONDS, Platform
 from tests.chaos.schedule import Harm
@@ -39,12 +40,11 @@ class Harms:
         self.done: list[Done] = []
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def do(self, schedule: list[Harm]) -> None:
+    async def do(self, schedule: list[Harm], clock: Clock) -> None:
         """Do all of it, each at its time; harm that takes a while overlaps with the next."""
-        began = time.monotonic()
         doing = []
         for harm in schedule:
-            await asyncio.sleep(max(0.0, harm.at_seconds - (time.monotonic() - began)))
+            await clock.reaches(harm.at_seconds)
             doing.append(asyncio.create_task(self._do(harm)))
         await asyncio.gather(*doing)
 

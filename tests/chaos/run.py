@@ -12,6 +12,7 @@ import aiohttp
 
 from tests.chaos import checker, history
 from tests.chaos.client import Client, Record
+from tests.chaos.clock import Clock
 from tests.chaos.harm import Done, Harms
 from tests.chaos.platform import Platform, running
 from tests.chaos.schedule import Harm, schedule
@@ -31,6 +32,8 @@ class Wishes:
     kinds: tuple[str, ...]
     broker: str
     trouble: float
+    at_once: int = 150
+    """How many clients wait for their tasks at most; until one is done, the time of the run stands still."""
 
 
 @dataclass
@@ -94,13 +97,15 @@ async def _load(platform: Platform, harms: Harms, wishes: Wishes, planned: list[
     """Send every order at its time while the harm is done; give what their clients saw."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
-        harming = asyncio.create_task(harms.do(planned))
+        clock, places = Clock(), asyncio.Semaphore(wishes.at_once)
+        harming = asyncio.create_task(harms.do(planned, clock))
         clients: list[asyncio.Task[Record]] = []
-        began = time.monotonic()
-        telling = asyncio.create_task(_tell(clients, wishes.tasks))
+        telling = asyncio.create_task(_tell(clients, wishes.tasks, clock))
         for order in orders(wishes.seed, count=wishes.tasks, seconds=wishes.seconds):
-            await asyncio.sleep(max(0.0, order.at_seconds - (time.monotonic() - began)))
+            await clock.reaches(order.at_seconds)
+            await clock.stands_until(asyncio.ensure_future(places.acquire()))
             clients.append(asyncio.create_task(Client(session, platform.urls, order).run()))
+            clients[-1].add_done_callback(lambda _: places.release())
         await harming
         await platform.calm()
         say("The harm is over.")
@@ -109,12 +114,11 @@ async def _load(platform: Platform, harms: Harms, wishes: Wishes, planned: list[
         return records
 
 
-async def _tell(clients: list[asyncio.Task[Record]], planned: int) -> None:
-    began = time.monotonic()
+async def _tell(clients: list[asyncio.Task[Record]], planned: int, clock: Clock) -> None:
     while True:
         await asyncio.sleep(20)
         done = sum(client.done() for client in clients)
-        say(f"{time.monotonic() - began:6.0f} s: {len(clients)} of {planned} sent, {done} clients done.")
+        say(f"{clock.seconds:6.0f} s: {len(clients)} of {planned} sent, {done} clients done.")
 
 
 async def _seen(platform: Platform, harms: Harms, records: list[Record]) -> checker.History:
