@@ -1,11 +1,12 @@
 """Reads what happened (clients, PostgreSQL, the bills of model and tools) and says which promises were broken.
 
-Every check is a function of the history that gives one line for each violation; none knows what harm was done, but for
-`unexplained`, which asks whether a lost connection to the model explains a call made twice.
+Every check is a function of the history that gives one line for each violation. None knows what harm was done, but when
+processes were frozen or cut off: that explains a model call made twice.
 """
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -13,21 +14,27 @@ from itertools import pairwise
 from typing import Any
 
 from tests.chaos.client import ENDS, Record
-from tests.chaos.history import ALLOWED, Kept
+from tests.chaos.history import ALLOWED, Event, Kept
 from tests.chaos.script import call_of
 
+CLOCKS_SECONDS = 0.5
+"""How far PostgreSQL's time of a transaction and the outside world's time of a request may be apart."""
 EXCUSES = ("AttemptLost", "AttemptHandedOver", "CancelRequested", "ModelFailed")
 
 
 @dataclass
 class History:
-    """Everything that is known after a run. `cuts` are the times in which connections to the model were harmed."""
+    """Everything that is known after a run. `cuts` are the times in which processes were frozen or cut off."""
 
     records: Sequence[Record]
     tasks: Mapping[str, Kept]
     charges: Sequence[Mapping[str, Any]]
     effects: Sequence[Mapping[str, Any]]
     cuts: Sequence[tuple[float, float]] = field(default_factory=list)
+
+    def is_cut(self, at: float) -> bool:
+        """Whether processes were frozen or cut off at that time, or a moment before or after."""
+        return any(begin - 15 <= at <= end + 15 for begin, end in self.cuts)
 
     @cached_property
     def by_number(self) -> dict[int, list[Kept]]:
@@ -136,6 +143,38 @@ def steps_twice(history: History) -> Iterator[str]:
             yield f"model call {call} is recorded {times} times"
 
 
+def asked_again(history: History) -> Iterator[str]:
+    """A model or tool was asked for something when its answer had been recorded, and not by a process just woken up."""
+    models = _last_asked(((each["label"], each["turn"]), each["began"]) for each in history.charges)
+    tools = _last_asked(((each["tool"], each["name"]), each["at"]) for each in history.effects)
+    for kept in history.tasks.values():
+        arguments = {
+            (event.data["run"], event.data["step"], event.data["call"]["id"]): event.data["call"]["arguments"]
+            for event in kept.of("ToolCalled")
+        }
+        for event in kept.of("ModelAnswered"):
+            charge = history.charge_of.get(call_of(event.data) or 0)
+            if charge and _is_late(history, event, models[charge["label"], charge["turn"]]):
+                yield f"task {kept.number}: the model was asked again for step {charge['label']}/{charge['turn']}"
+        for event in kept.of("ToolReturned"):
+            place = (event.data["run"], event.data["step"], event.data["call_id"])
+            name = json.loads(arguments.get(place, "{}")).get("name", "")
+            if _is_late(history, event, tools.get((event.data["tool"], name), 0)):
+                yield f"task {kept.number}: {event.data['tool']} was asked again for {name}"
+
+
+def _is_late(history: History, recorded: Event, asked: float) -> bool:
+    # Who was frozen, or cut off from PostgreSQL, has not heard yet that another went on; it can write nothing.
+    return asked > recorded.at.timestamp() + CLOCKS_SECONDS and not history.is_cut(asked)
+
+
+def _last_asked(asked: Iterable[tuple[tuple[str, str], float]]) -> dict[tuple[str, str], float]:
+    last: dict[tuple[str, str], float] = {}
+    for name, at in asked:
+        last[name] = max(at, last.get(name, 0))
+    return last
+
+
 def effects_twice(history: History) -> Iterator[str]:
     """An unsafe tool was asked twice for one thing, or an idempotent one under two keys."""
     unsafe = Counter(effect["name"] for effect in history.effects if effect["tool"] == "pay")
@@ -181,7 +220,7 @@ def unexplained(history: History) -> Iterator[str]:
             continue
         tasks = history.by_number.get(int(charge["label"].partition(".")[0]), [])
         is_excused = any(kept.of(*EXCUSES) or kept.row["exit_reason"] == "timed_out" for kept in tasks)
-        if not is_excused and not any(begin - 15 <= charge["began"] <= end + 5 for begin, end in history.cuts):
+        if not is_excused and not history.is_cut(charge["began"]):
             yield f"model call {charge['call']} for step {charge['label']}/{charge['turn']} was charged for nothing"
 
 
@@ -207,8 +246,8 @@ def streams(history: History) -> Iterator[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    lost, stuck, unanswered, refused, doubled, moved_wrongly, told_otherwise, journals, steps_twice, effects_twice, misbilled,
-    unexplained, streams,
+    lost, stuck, unanswered, refused, doubled, moved_wrongly, told_otherwise, journals, steps_twice, asked_again,
+    effects_twice, misbilled, unexplained, streams,
 )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def good() -> History:
         ("ModelCalled", {"run": "0", "step": 1}),
         ("ModelAnswered", answered(1, "", [pay], 10)),
         ("ToolCalled", {"run": "0", "step": 1, "call": pay}),
-        ("ToolReturned", {"run": "0", "step": 1, "call_id": "c1"}),
+        ("ToolReturned", {"run": "0", "step": 1, "call_id": "c1", "tool": "pay"}),
         ("ModelCalled", {"run": "0", "step": 2}),
         ("ModelAnswered", answered(2, TEXT, [], 20)),
         ("TaskEnded", {"status": "completed"}),
@@ -76,7 +76,10 @@ def good() -> History:
             "output_tokens": 1,
         },
     ]
-    effects = [{"tool": "pay", "name": "000001-0", "key": ""}, {"tool": "put", "name": "000002-0", "key": "k"}]
+    effects = [
+        {"tool": "pay", "name": "000001-0", "key": "", "at": 0},
+        {"tool": "put", "name": "000002-0", "key": "k", "at": 0},
+    ]
     return History([record], {ID: kept}, charges, effects)
 
 
@@ -116,6 +119,7 @@ SPOILED: dict[str, Callable[[History], object]] = {
     "told_otherwise": lambda history: record_of(history).finals.append(("failed", "timed_out", None)),
     "journals": lambda history: task_of(history).journal.pop(4),
     "steps_twice": lambda history: task_of(history).journal.insert(4, task_of(history).journal[3]),
+    "asked_again": lambda history: history.effects[0].update(at=NOW.timestamp() + 5),  # type: ignore[attr-defined]
     "effects_twice": lambda history: history.effects.append(history.effects[0]),  # type: ignore[attr-defined]  # a list here
     "misbilled": lambda history: task_of(history).row.update(output_tokens=3),
     "unexplained": lambda history: history.charges.append({**history.charges[0], "call": 3}),  # type: ignore[attr-defined]
@@ -139,6 +143,12 @@ def test_every_check_has_a_history_that_it_finds_fault_with() -> None:
 def test_it_finds_a_change_after_the_end() -> None:
     spoiled = spoil(lambda history: task_of(history).moves.append(("completed", "completed", "final changed", NOW)))
     assert violations(spoiled)["moved_wrongly"]
+
+
+def test_it_finds_a_model_that_was_asked_again() -> None:
+    history = good()
+    later = {**history.charges[0], "call": 3, "is_whole": False, "began": NOW.timestamp() + 5}
+    assert violations(replace(history, charges=[*history.charges, later]))["asked_again"]
 
 
 def test_it_finds_a_stream_that_repeats_itself() -> None:
