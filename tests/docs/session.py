@@ -54,7 +54,7 @@ def run(
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     outputs = ended.stdout.split(MARK)[1:]

@@ -26,6 +26,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_every_snippet_runs_and_prints_what_is_shown(
