@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs release-check lock clean
+.PHONY: help run test chaos lint lint-compose format docs answers release-check lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ format: $(DEV) ## Format the code and mend what can be mended
 docs: $(DEV) ## Write anew what documents take from the code: .env.example, docs/settings.md, docs/licences.md
 	@$(BIN)/python manage.py settingsreference
 	@$(BIN)/python tests/licences.py
+
+answers: $(DEV) ## Run the snippets of the documents and write the answers they show anew
+	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py
 
 release-check: $(DEV) ## Check all that a release needs, on Python 3.11, 3.12 and 3.13; takes long (docs/releasing.md)
 	@exec $(BIN)/python tests/release_check.py $(ARGS)

@@ -54,5 +54,8 @@ time docker compose up --detach --wait
 python3 tests/smoke.py --url "http://127.0.0.1:$PORT" --key demo-key-123
 echo "── promises ──"
 python3 tests/containers/promises.py
+echo "── the commands of the documents ──"
+python3 tests/docs/container_commands.py docs/operations.md | bash -eux
+docker compose up --detach --wait
 echo "── restarts and kills ──"
 python3 tests/containers/survive.py

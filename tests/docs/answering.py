@@ -22,7 +22,7 @@ VARIABLE = [
     (r"in [0-9.]+ s\.", "in <seconds>."),
     (r"http://127\.0\.0\.1:\d+", BASE),
 ]
-MEASURED = {"execution_time_seconds", "reset_seconds"}
+MEASURED = {"execution_time_seconds", "reset_seconds", "version"}
 WIDTH = 110
 
 

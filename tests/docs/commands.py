@@ -1,43 +1,46 @@
-"""Which test ran each command of the documents, and why another could not."""
+"""Which test ran each command of the documents, and why another could not: `python -m tests.docs.commands` lists it."""
 
 from dataclasses import dataclass
 
-from tests.docs.markdown import ROOT, Block, blocks, pages
+from tests.docs.markdown import Block, blocks, pages
 
 GUIDE = "tests/docs/test_api_guide.py::test_every_snippet_runs_and_prints_what_is_shown"
+RECIPES = "tests/docs/test_extending.py::test_the_recipes_work_to_the_letter"
 SESSION = "tests/docs/test_commands.py::test_a_pages_commands_run"
-CONTAINERS = "tests/containers/run.sh"
 LANGUAGES = ("bash", "python", "javascript")
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Commands, known by how their block begins, that a page's session cannot run."""
+    """Commands, known by their page and by words of theirs, that a page's session cannot run; and what stands in for it."""
 
-    start: str
+    words: str
     ran_by: str
     why: str
+    page: str = ""
 
 
 ELSEWHERE = (
     Elsewhere(
         "make run",
         "tests/end_to_end/test_runplatform.py::test_the_line_to_paste_brings_the_models_answer",
-        "It installs first, and stays until it is stopped; the test starts what it starts.",
+        "installs first, and stays until it is stopped; the test starts what it starts",
     ),
     Elsewhere(
-        "LOG_LEVEL=DEBUG make run",
-        "tests/end_to_end/test_runplatform.py::test_the_line_to_paste_brings_the_models_answer",
-        "The same with another level.",
+        "https://your.host",
+        "tests/test_smoke.py::test_it_passes_on_a_healthy_platform",
+        "is about a host of the reader's",
     ),
-    Elsewhere("docker compose", CONTAINERS, "It needs Docker."),
-    Elsewhere("./deploy.sh", CONTAINERS, "It needs Docker."),
+    Elsewhere("", "tests/cloud/test_deployments.py", "needs an account; the files are checked", page="docs/cloud/"),
+    Elsewhere("make release-check", "tests/test_release_check.py", "takes long; its steps are tried one by one"),
+    Elsewhere("docker compose", "tests/containers/run.sh", "needs Docker"),
+    Elsewhere("./deploy.sh", "tests/containers/run.sh", "needs Docker"),
 )
 
 
 def elsewhere(block: Block) -> Elsewhere | None:
-    """Who ran the block instead of its page's session, if anybody."""
-    return next((each for each in ELSEWHERE if block.text.startswith(each.start)), None)
+    """What stands in for the page's session, if that cannot run the block."""
+    return next((each for each in ELSEWHERE if each.words in block.text and block.page.startswith(each.page)), None)
 
 
 def in_session(page: str) -> list[Block]:
@@ -50,46 +53,19 @@ def ran_by(block: Block) -> str:
     if block.page == "docs/api-guide.md":
         return f"{GUIDE}[{block.language}]"
     if block.page == "docs/extending.md":
-        return "tests/docs/test_extending.py::test_the_recipes_work_to_the_letter"
+        return RECIPES
     other = elsewhere(block)
     return other.ran_by if other else f"{SESSION}[{block.page}]"
 
 
-def listing() -> str:
-    """docs/commands.md: each command with the test that ran it."""
-    rows = [
-        f"| [{block.page}](/{block.page}), {block.heading} | {block.language} | `{_first_line(block)}` | `{ran_by(block)}` |"
-        for page in pages()
-        if page != "docs/commands.md"
-        for block in blocks(page, *LANGUAGES)
-    ]
-    reasons = [f"| `{each.start} …` | {each.why} |" for each in ELSEWHERE]
-    return "\n".join(
-        [
-            "# Commands of the documents, and the tests that ran them",
-            "",
-            "*Written by `make docs`; do not edit it by hand.* A command is named by its first line.",
-            "",
-            "| Where | Language | Begins with | Ran by |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "Not run by the documents' own tests:",
-            "",
-            "| Begins with | Why |",
-            "|---|---|",
-            *reasons,
-            "",
-        ]
-    ).replace("](/docs/", "](").replace("](/", "](../")
+def main() -> None:
+    """Print each command by its first line, with the test that ran it."""
+    for page in pages():
+        for block in blocks(page, *LANGUAGES):
+            other = elsewhere(block)
+            line = next(line for line in block.text.splitlines() if line.strip())
+            print(f"{block}  {line[:70]}\n    {ran_by(block)}{f' ({other.why})' if other else ''}")  # noqa: T201
 
 
-def _first_line(block: Block) -> str:
-    line = next(line for line in block.text.splitlines() if line.strip())
-    shown = line.replace("|", "\\|").replace("`", "'")
-    return shown if len(shown) <= 70 else f"{shown[:70]}…"
-
-
-def write() -> None:
-    """Write docs/commands.md anew."""
-    (ROOT / "docs/commands.md").write_text(listing())
+if __name__ == "__main__":
+    main()

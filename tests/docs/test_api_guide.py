@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from accounts import bootstrap
-from agents import presence
 from tests.answers import text
 from tests.api import Api
 from tests.docs import answering, session
@@ -27,21 +25,17 @@ ANSWERS = {
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_every_snippet_runs_and_prints_what_is_shown(
-    api: Api, model: ScriptedModel, language: str, tmp_path: Path
+    trial: str, model: ScriptedModel, language: str, tmp_path: Path
 ) -> None:
-    bootstrap.fill_demo_key(is_wanted=True)
-    presence.say("worker")
     for pattern, answer in ANSWERS.items():
         model.when(pattern, text(answer, chunks=answer.splitlines(keepends=True)))
     model.holds()
 
-    url = str(api.base_url).rstrip("/")
-    ran = session.run(blocks(PAGE, language), url=url, folder=tmp_path)
+    ran = session.run(blocks(PAGE, language), url=trial, folder=tmp_path)
 
-    answering.compare(PAGE, ran, url=url)
+    answering.compare(PAGE, ran, url=trial)
 
 
 def test_every_operation_is_shown(api: Api) -> None:

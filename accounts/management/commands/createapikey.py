@@ -15,6 +15,7 @@ from accounts.models import LIMITS, SCOPES, ApiKey, Client, Tier
 
 class Command(BaseCommand):
     help = "Make an API key and print it, once. The client is made too when it does not exist."
+    requires_system_checks = ()  # they load every view, which takes longer than the command itself
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--client", required=True, help="the client's name")
