@@ -54,7 +54,7 @@ def run(
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     outputs = ended.stdout.split(MARK)[1:]

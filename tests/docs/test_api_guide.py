@@ -24,7 +24,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_every_snippet_runs_and_prints_what_is_shown(
     trial: str, model: ScriptedModel, language: str, tmp_path: Path

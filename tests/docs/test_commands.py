@@ -20,7 +20,7 @@ PAGES = [page for page in pages() if commands.in_session(page) and page != "docs
 OF_THE_LOCAL_MODEL = {"README.md"}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", PAGES)
 def test_a_pages_commands_run(trial: str, alice: Persona, page: str, tmp_path: Path) -> None:
     alice.execute()

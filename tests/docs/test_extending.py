@@ -29,7 +29,7 @@ def run(project: Path, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-3000:]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_the_recipes_work_to_the_letter(tmp_path: Path) -> None:
     project = recipes.copy_of_the_project(tmp_path)
     steps = recipes.steps(PAGE)

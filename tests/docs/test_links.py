@@ -11,7 +11,9 @@ from tests.docs.markdown import ROOT, anchors, codes, links, pages
 
 PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yml|toml|sh|txt|in)")
 TEST = re.compile(r"(tests/[\w/.]+\.py)::(\w+)")
-# Made while something runs, or written by its reader.
+# Made by tools as they run, and left out of the repository.
+RESULTS = ("bench/results/", "test-results/")
+# Made by the page's reader.
 MADE = {"docs/extending.md": {step.path for step in recipes.steps("docs/extending.md")}}
 
 
@@ -41,7 +43,9 @@ def test_its_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", pages())
 def test_the_files_it_names_exist(page: str) -> None:
     top = {path.name for path in ROOT.iterdir()}
-    named = {code for code in codes(page) if PATH.fullmatch(code)} - MADE.get(page, set())
+    named = {code for code in codes(page) if PATH.fullmatch(code) and not code.startswith(RESULTS)} - MADE.get(
+        page, set()
+    )
     missing = [
         path
         for path in named
