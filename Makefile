@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs answers release-check lock clean
+.PHONY: help run test chaos lint lint-compose format docs answers screenshots release-check lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ docs: $(DEV) ## Write anew what documents take from the code: .env.example, docs
 
 answers: $(DEV) ## Run the snippets of the documents and write the answers they show anew
 	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py
+
+screenshots: $(DEV) ## Take the pictures in docs/images/ anew
+	@WRITE_IMAGES=1 $(BIN)/python -m pytest -q -n0 tests/browser/test_screenshots.py
 
 release-check: $(DEV) ## Check all that a release needs, on Python 3.11, 3.12 and 3.13; takes long (docs/releasing.md)
 	@exec $(BIN)/python tests/release_check.py $(ARGS)

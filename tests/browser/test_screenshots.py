@@ -1,0 +1,73 @@
+"""The pictures of README.md: `make screenshots` takes them anew, any other run looks whether they can be taken."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api import Persona
+from tests.personas import OPERATOR, OPERATOR_PASSWORD
+from tests.scripted_model import ScriptedModel, tool_call
+
+pytestmark = pytest.mark.timeout(300)
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+LARGEST_BYTES = 250_000
+TASKS = (
+    (
+        "writer",
+        "Welcome the reader of our newsletter in one line.",
+        "Welcome! Your evening ride starts with a light you can trust.",
+    ),
+    ("coder", "Reverse a list in Python.", "`items[::-1]` gives a reversed copy."),
+    ("general", "What is a message queue?", "It keeps messages until a program is ready to take them."),
+)
+Take = Callable[[str], None]
+
+
+@pytest.fixture
+def take(page: Page) -> Take:
+    """`take("admin")`: keep what the page shows as docs/images/admin.png, when that is asked for."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+    def take(name: str) -> None:
+        page.evaluate("document.fonts.ready")
+        picture = page.screenshot(animations="disabled")
+        if os.environ.get("WRITE_IMAGES"):
+            IMAGES.mkdir(exist_ok=True)
+            (IMAGES / f"{name}.png").write_bytes(picture)
+
+    return take
+
+
+def test_swagger(page: Page, take: Take) -> None:
+    page.goto("/docs")
+    expect(page.locator(".opblock-summary-path").filter(has_text="/agent/execute")).to_be_visible(timeout=60_000)
+    take("swagger")
+
+
+def test_the_console_shows_a_task(
+    page: Page, take: Take, newcomer: Callable[..., Persona], model: ScriptedModel
+) -> None:
+    acme = newcomer("Acme")
+    for agent_type, task, answer in TASKS:
+        model.answers(answer)
+        acme.execute(task, agent_type=agent_type)
+    model.answers(tool_call("calculator", expression="1200 * 1.19"), "1,428.00 euros: 1,200.00 plus 19 % VAT.")
+    task_id = acme.execute("What are 1,200 euros with 19 % VAT?", agent_type="analyst").json()["task_id"]
+
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(OPERATOR)
+    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.goto(f"/admin/agents/task/{task_id}/change/")
+    expect(page.get_by_text("1200 * 1.19").first).to_be_attached()
+    take("admin")
+
+
+@pytest.mark.parametrize("name", ["admin", "swagger"])
+def test_the_pictures_are_there_and_small(name: str) -> None:
+    picture = (IMAGES / f"{name}.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < LARGEST_BYTES
