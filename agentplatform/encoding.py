@@ -1,10 +1,18 @@
-"""JSON on its way out."""
+"""JSON and CSV on their way out."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 import orjson
+
+# What makes a spreadsheet take a cell for a formula (OWASP, CSV injection).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell(value: Any) -> Any:
+    """`value` for a cell of CSV; a text that a spreadsheet would run gets a ' before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def encoded(data: Any, default: Callable[[Any], Any] | None = None) -> bytes:

@@ -45,6 +45,13 @@ class EventStreamRenderer(JSONRenderer):
     format = "event-stream"
 
 
+class CsvRenderer(JSONRenderer):
+    """CSV, for content negotiation: the view writes it itself."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
 def json_response(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """An answer rendered at once. DRF's own Response is rendered by Django in a thread: a hop per request."""
     return HttpResponse(

@@ -266,6 +266,7 @@ INSTALLED_APPS = [
     "agentplatform",
     "accounts",
     "agents",
+    "agents.usage",
     "feedback",
 ]
 
@@ -422,6 +423,7 @@ UNFOLD: dict[str, Any] = {
                     _link("Tasks", "task_alt", "agents_task"),
                     _link("Unknown outcomes", "help_center", "agents_unknownoutcome"),
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),
+                    _link("Usage", "bar_chart", "usage_dailyusage"),
                     _link("Processes", "memory", "agents_process"),
                 ],
             },

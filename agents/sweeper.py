@@ -18,6 +18,7 @@ from agentplatform.logs import log
 from agents import lifecycle, outbox, retention
 from agents.engine import events as e
 from agents.models import Task, UnknownOutcome
+from agents.usage import rollup
 
 BATCH = 100
 MOST_QUEUED = timedelta(hours=24)
@@ -109,6 +110,7 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
 MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
 REMINDING: Chores = {"republished": outbox.republish}
 FORGETTING: Chores = {
+    "usage_rolled_up": rollup.roll_up,
     "forgotten": retention.forget_requests,
     "refusals_pruned": refusals.prune,
     "journals_pruned": retention.prune_journals,

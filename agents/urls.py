@@ -3,6 +3,7 @@
 from django.urls import path
 
 from agents import views
+from agents.usage.views import UsageView
 
 urlpatterns = [
     path("execute", views.ExecuteView.as_view(), name="execute"),
@@ -11,5 +12,6 @@ urlpatterns = [
     path("cancel/<uuid:task_id>", views.CancelView.as_view(), name="cancel"),
     path("approve/<uuid:task_id>", views.ApproveView.as_view(), name="approve"),
     path("tasks", views.TasksView.as_view(), name="tasks"),
+    path("usage", UsageView.as_view(), name="usage"),
     path("types", views.TypesView.as_view(), name="types"),
 ]

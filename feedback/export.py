@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from agentplatform.encoding import encoded
+from agentplatform.encoding import cell, encoded
 from feedback.models import Feedback
 
 Row = dict[str, Any]
@@ -24,8 +24,6 @@ COLUMNS = (
     "task_id", "client", "agent_type", "agent_version", "model", "rating", "comment", "tags", "correction",
     "created_at", "updated_at",
 )  # fmt: skip
-# What makes a spreadsheet take a cell for a formula (OWASP, CSV injection).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(*, since: datetime | None = None, agent_type: str | None = None) -> Iterator[Row]:
@@ -66,8 +64,7 @@ def write_csv(found: Iterable[Row], output: Output) -> int:
 
 
 def _cell(value: Any) -> Any:
-    text = "|".join(value) if isinstance(value, list) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA_STARTS) else text
+    return cell("|".join(value) if isinstance(value, list) else value)
 
 
 WRITERS: dict[str, Callable[[Iterable[Row], Output], int]] = {"jsonl": write_jsonl, "csv": write_csv}
