@@ -13,9 +13,12 @@ from typing import TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from django.db.models import OuterRef
+
 from accounts import keys, last_used
 from accounts.limiter.values import DAY_SECONDS, Limit, Name
 from accounts.models import ApiKey, has_passed
+from accounts.money import budgets
 from agentplatform.database import in_database
 from agentplatform.errors import Unauthenticated
 
@@ -46,6 +49,7 @@ class Caller:
     expires_at: datetime | None
     is_admitted: bool = True
     """False for a key that was revoked or switched off, or whose client was: it is known, for the record alone."""
+    has_budgets: bool = False
 
     def has_scope(self, scope: str) -> bool:
         """Tell whether the key may do this. A key without scopes may do everything but make keys, which must be said."""
@@ -142,7 +146,8 @@ def _keep(kept: dict[bytes, T], digest: bytes, entry: T) -> None:
 
 
 def _query(digest: bytes) -> ApiKey | None:
-    return ApiKey.objects.select_related("client__tier").filter(digest=digest).first()
+    keys_told = ApiKey.objects.select_related("client__tier")
+    return keys_told.annotate(has_budgets=budgets.active(OuterRef("client_id"))).filter(digest=digest).first()
 
 
 def _caller(key: ApiKey) -> Caller:
@@ -159,6 +164,7 @@ def _caller(key: ApiKey) -> Caller:
         allowed_networks=tuple(map(ip_network, key.allowed_networks)),
         expires_at=key.expires_at,
         is_admitted=key.is_active and key.revoked_at is None and client.is_active,
+        has_budgets=getattr(key, "has_budgets", False),
     )
 
 

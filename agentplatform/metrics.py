@@ -26,3 +26,6 @@ refusals_unrecorded_total = Counter(
     "agent_refusals_unrecorded_total", "Refused calls that were too many to be written down."
 )
 limiter_fallback_total = Counter("agent_limiter_fallback_total", "Calls limited per process, Redis being away.")
+budget_alerts_total = Counter(
+    "agent_budget_alerts_total", "Soft budgets that were overspent, once a period each.", ["period"]
+)

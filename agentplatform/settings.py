@@ -265,6 +265,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "agentplatform",
     "accounts",
+    "accounts.money",
     "agents",
     "agents.usage",
     "feedback",

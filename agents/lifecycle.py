@@ -7,16 +7,20 @@ that lost its lease can write nothing. Times are the database's; no machine's cl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import ExpressionWrapper, F, FloatField, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Extract, Now
 
-from agents import journal
+from accounts.money import budgets
+from accounts.money.movements import Payer
+from agents import journal, spending
 from agents.engine import events as e
-from agents.engine.state import State, fold
+from agents.engine.budget import abandoned
+from agents.engine.state import State, evolve, fold
 from agents.models import IdempotencyKey, Outbox, Task, UnknownOutcome
 from agents.teams import specs_of
 
@@ -46,11 +50,20 @@ class AlreadyAccepted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """The columns of a task to be accepted, and the client's own name for the request, if any."""
+    """The columns of a task to be accepted, and the client's own name for the request, if any.
+
+    `has_budgets`: its client has some, of which a queued task gets `set_aside`, by the run whose first call it is for.
+    """
 
     row: dict[str, Any]
     idempotency_key: str | None = None
     body_digest: bytes = b""
+    has_budgets: bool = False
+    set_aside: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def payer(self) -> Payer:
+        return Payer(self.row["id"], self.row["client_id"], self.row.get("api_key_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,7 @@ class Ending:
 def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Ending | None = None) -> Task:
     """Insert a task with its first events, and what makes it kept: idempotency row, lease or outbox row.
 
-    Raises AlreadyAccepted when the Idempotency-Key is taken.
+    Raises AlreadyAccepted when the Idempotency-Key is taken, and BudgetExceeded when a budget does not allow the first call.
     """
     timing: dict[str, Any] = {}
     if status != Status.QUEUED:
@@ -134,6 +147,9 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
                 )
             if status == Status.QUEUED:
                 Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
+            if ending is None:
+                set_aside = new.set_aside if status == Status.QUEUED else {}
+                spending.record(new.payer, 1, events, has_budgets=new.has_budgets, set_aside=set_aside)
     except IntegrityError as error:
         if "idempotency_key_of_client" in str(error):
             raise AlreadyAccepted from error
@@ -162,7 +178,10 @@ def claim(task_id: UUID) -> Claim | None:
 
 
 def append(by: Holder, new: Sequence[e.Event], ending: Ending | None = None) -> int:
-    """Add events as the task's runner; with `ending`, end it. Returns the number of the last. Raises LeaseLost."""
+    """Add events as the task's runner; with `ending`, end it. Returns the number of the last.
+
+    Raises LeaseLost, and BudgetExceeded when a budget does not allow the calls that these events announce.
+    """
     if ending is None:
         return _written(by, new)
     columns = dict(ending.columns)
@@ -210,7 +229,8 @@ def request_cancel(task_id: UUID, client_id: UUID, by: str) -> bool:
 
 def give_back(task: Task) -> None:
     """Queue a running task again because its runner went away. The caller holds the row's lock."""
-    requeue(task, e.AttemptLost(attempt=task.attempts), losses=F("losses") + 1, **_laid_aside())
+    given_up = [abandoned(call, is_sent=True) for call in _state(task).open_calls]
+    requeue(task, *given_up, e.AttemptLost(attempt=task.attempts), losses=F("losses") + 1, **_laid_aside())
 
 
 def requeue(task: Task, *new: e.Event, **columns: Any) -> None:
@@ -221,12 +241,12 @@ def requeue(task: Task, *new: e.Event, **columns: Any) -> None:
 
 def end_unrun(task: Task, *new: e.Event) -> None:
     """End a task that nobody runs, with what it has used so far; the last event ends it. The caller holds the row's lock."""
-    known = [event for _, event in journal.events(task.pk)]
-    opening = known[0]
-    if not isinstance(opening, e.TaskAccepted):
-        raise TypeError("A journal begins with TaskAccepted.")
-    columns = Ending.of(fold([*known, *new], specs_of(opening.team))).columns
-    add(task, new, to=columns.pop("status"), **columns, **_ended_now())
+    state = _state(task)
+    events = [*(abandoned(call, is_sent=True) for call in state.open_calls), *new]
+    for event in events:
+        state = evolve(state, event)
+    columns = Ending.of(state).columns
+    add(task, events, to=columns.pop("status"), **columns, **_ended_now())
     Outbox.objects.filter(task=task).delete()
     UnknownOutcome.objects.filter(task=task, decision="").update(
         decision=UnknownOutcome.Decision.MOOT, decided_at=Now()
@@ -242,6 +262,8 @@ def add(task: Task, new: Sequence[e.Event], *, to: str | None = None, **columns:
     elif not _move(rows, to, **columns):
         raise ValueError(f"A task that is {task.status} cannot become {to}.")
     journal.insert(task.pk, task.last_seq + 1, new)
+    payer = Payer(task.pk, task.client_id, task.api_key_id)
+    spending.record(payer, task.last_seq + 1, new, has_budgets=True)
     task.last_seq += len(new)
 
 
@@ -264,9 +286,28 @@ def _written(by: Holder, new: Sequence[e.Event], to: str | None = None, **column
         columns |= {"last_seq": F("last_seq") + len(new)}
         if not (mine.update(**columns) if to is None else _move(mine, to, **columns)):
             raise LeaseLost
-        last = Task.objects.values_list("last_seq", flat=True).get(pk=by.task_id)
-        journal.insert(by.task_id, last - len(new) + 1, new)
-    return last
+        last, client_id, api_key_id, has_budgets = (
+            Task.objects.annotate(has_budgets=_has_budgets())
+            .values_list("last_seq", "client_id", "api_key_id", "has_budgets")
+            .get(pk=by.task_id)
+        )
+        first = last - len(new) + 1
+        journal.insert(by.task_id, first, new)
+        spending.record(Payer(by.task_id, client_id, api_key_id), first, new, has_budgets=has_budgets)
+    return int(last)
+
+
+def _has_budgets() -> "ExpressionWrapper[Q]":
+    found = budgets.active(OuterRef("client_id")) | budgets.reserved(OuterRef("pk"))
+    return ExpressionWrapper(found, output_field=BooleanField())
+
+
+def _state(task: Task) -> State:
+    known = [event for _, event in journal.events(task.pk)]
+    opening = known[0]
+    if not isinstance(opening, e.TaskAccepted):
+        raise TypeError("A journal begins with TaskAccepted.")
+    return fold(known, specs_of(opening.team))
 
 
 def _laid_aside() -> dict[str, Any]:

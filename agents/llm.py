@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import httpx2
 import openai
 from django.conf import settings
 
@@ -21,6 +22,9 @@ OPENAI = (
 NOWHERE = "http://127.0.0.1:1/v1"
 MODEL_NAME_CHARACTERS = 200
 MOST_TOKENS = 10**9
+UNUSED = Usage()
+# A proxy's answers: whether the model behind it went on is not known, and may be charged.
+UNSURE = (408, 502, 504, 524)
 OnText = Callable[[str], None]
 
 # What an answer of the wrong form turns into where it is parsed or taken apart.
@@ -46,19 +50,35 @@ class ModelError(Exception):
     """The provider gave no usable answer. The message is for clients: it names no host, key or trace.
 
     `is_retryable`: asked again, the same model may answer; not before `retry_after_seconds`, where the provider says so.
+    `usage`: the tokens that the call is paid for; None when nobody knows.
     """
 
-    def __init__(self, message: str, *, is_retryable: bool, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_retryable: bool,
+        retry_after_seconds: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         super().__init__(message)
         self.is_retryable = is_retryable
         self.retry_after_seconds = retry_after_seconds
+        self.usage = usage
 
 
 class Outage(ModelError):
     """The provider is ill, whatever it was asked: unreachable, silent, broken, or talking nonsense. The breaker counts these."""
 
-    def __init__(self, message: str, *, is_retryable: bool = True, retry_after_seconds: float | None = None) -> None:
-        super().__init__(message, is_retryable=is_retryable, retry_after_seconds=retry_after_seconds)
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_retryable: bool = True,
+        retry_after_seconds: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        super().__init__(message, is_retryable=is_retryable, retry_after_seconds=retry_after_seconds, usage=usage)
 
 
 def client() -> openai.AsyncOpenAI:
@@ -87,9 +107,9 @@ async def call(effect: CallModel, *, on_text: OnText | None = None) -> Reply:
     except breaker.Open as circuit:
         metrics.breaker_refused_total.labels(breaker.label(_base_url())).inc()
         message = f"The model provider keeps failing; it is asked again in {max(1, round(circuit.seconds_left))} s."
-        raise ModelError(message, is_retryable=False) from circuit
+        raise ModelError(message, is_retryable=False, usage=UNUSED) from circuit
     if not reply.text and not reply.tool_calls:
-        raise ModelError("The model gave an empty answer.", is_retryable=True)
+        raise ModelError("The model gave an empty answer.", is_retryable=True, usage=reply.usage)
     return reply
 
 
@@ -101,7 +121,7 @@ async def _asked(effect: CallModel, on_text: OnText | None) -> Reply:
     except ModelError:
         raise
     except (openai.APITimeoutError, TimeoutError) as error:
-        raise Outage("The model did not answer in time.") from error
+        raise Outage("The model did not answer in time.", usage=UNUSED if _was_never_sent(error) else None) from error
     except cutoff.TooSlow as error:
         raise Outage(str(error)) from error
     except cutoff.CutOff as error:
@@ -109,7 +129,8 @@ async def _asked(effect: CallModel, on_text: OnText | None) -> Reply:
     except openai.APIStatusError as error:
         raise _refused(error.status_code, error.response.headers) from error
     except openai.APIConnectionError as error:
-        raise Outage("The model provider cannot be reached.") from error
+        usage = UNUSED if _was_never_sent(error) else None
+        raise Outage("The model provider cannot be reached.", usage=usage) from error
     except UNREADABLE as error:
         raise Outage("The model provider's answer cannot be read.") from error
     except Exception as error:
@@ -124,7 +145,13 @@ def _refused(status: int, headers: Mapping[str, str]) -> ModelError:
         f"The model provider answered {status}.",
         is_retryable=refusals.is_passing(status, headers),
         retry_after_seconds=refusals.retry_after_seconds(headers),
+        usage=None if status in UNSURE else UNUSED,
     )
+
+
+def _was_never_sent(error: BaseException) -> bool:
+    """Whether no connection came about, so that the provider cannot have heard the call."""
+    return isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
 
 
 def _base_url() -> str:

@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.limiter.values import Charge
 from agents import cache, lifecycle
 from agents.engine import events as e
-from agents.engine.budget import most_tokens
+from agents.engine.budget import most_tokens, worst_case
 from agents.engine.decide import first_calls
 from agents.engine.types import RunLimits, TaskInput
 from agents.models import Task
@@ -102,7 +102,16 @@ def plan_for(order: Order, team: Team) -> Plan:
         cache_seconds=policy.store_seconds,
         may_read_cache=policy.is_read,
     )
-    return Plan(lifecycle.NewTask(row, order.idempotency_key, order.body_digest), team, opening, policy, order)
+    has_budgets = caller.has_budgets
+    calls = first_calls(opening, team.members) if has_budgets and order.mode == Mode.BACKGROUND else []
+    new = lifecycle.NewTask(
+        row,
+        order.idempotency_key,
+        order.body_digest,
+        has_budgets=has_budgets,
+        set_aside={call.run: worst_case(call) for call in calls},
+    )
+    return Plan(new, team, opening, policy, order)
 
 
 def _limits(request: ExecuteRequest, team: Team) -> RunLimits:

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from agentplatform import metrics
 from agentplatform.database import in_database
-from agentplatform.errors import Unavailable
+from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
 from agents import draining, journal, leases, lifecycle, llm
 from agents.engine import events as e
-from agents.engine.budget import cost
+from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import State, evolve
@@ -58,6 +58,7 @@ class Execution:
         self._fresh: list[Outside] = []
         self._under_way: dict[tuple[str, ...], asyncio.Task[e.Event]] = {}
         self._unsafe: set[tuple[str, ...]] = set()
+        self._sent: set[tuple[str, ...]] = set()
         self._call_seqs: dict[str, int] = {}
         self._interrupt = asyncio.Event()
         self._is_lost = False
@@ -113,11 +114,25 @@ class Execution:
                 break
             if not self._fresh and not self._under_way:
                 return lifecycle.suspend
-            if self.pending:
-                self.saved(await self._written(lifecycle.append))
+            try:
+                if self.pending:
+                    self.saved(await self._written(lifecycle.append))
+            except BudgetExceeded as refusal:
+                await self._refused(refusal)
+                continue
             self._start()
             await self._next()
         return lifecycle.append
+
+    async def _refused(self, refusal: BudgetExceeded) -> None:
+        """The calls that were to begin are not made; those under way may end, so that what they cost is known."""
+        for effect in self._fresh:
+            if isinstance(effect, CallModel) and (call := self.state.runs[effect.run].open_call):
+                self._note(abandoned(call, is_sent=False))
+        self._fresh = []
+        await self._end_steps()
+        if not self.state.is_cancel_requested:
+            self.finish(e.TaskEnded(status="failed", exit_reason="budget_exceeded", message=refusal.detail))
 
     def finish(self, ended: e.TaskEnded) -> None:
         """End the task without another effect: its answer came from elsewhere."""
@@ -136,6 +151,9 @@ class Execution:
         return []
 
     def _note(self, event: e.Event) -> None:
+        if isinstance(event, e.TaskEnded | e.AttemptHandedOver):
+            for call in self.state.open_calls:
+                self._note(abandoned(call, is_sent=("model", call.run) in self._sent))
         self.state = evolve(self.state, event)
         self.pending.append(event)
 
@@ -143,10 +161,8 @@ class Execution:
         for effect in effects:
             self._fresh.append(effect)
             if isinstance(effect, CallModel):
-                called = e.ModelCalled(
-                    run=effect.run, step=effect.step, purpose=effect.purpose, model=effect.model.name
-                )
-                self._note(called)
+                self._sent.discard(effect.key)
+                self._note(_called(effect))
             else:
                 kind = registry.effect_of(effect.call.name) if self._is_allowed(effect) else "pure"
                 if kind == "unsafe":
@@ -219,6 +235,7 @@ class Execution:
     async def _call_model(self, effect: CallModel) -> e.Event:
         if (wait_seconds := effect.wait_seconds + random.uniform(0, effect.jitter_seconds)) > 0:  # noqa: S311  # no secret
             await asyncio.sleep(wait_seconds)
+        self._sent.add(effect.key)
         try:
             reply = await llm.call(effect, on_text=self._teller(effect) if self.is_live else None)
         except llm.ModelError as error:
@@ -236,6 +253,7 @@ class Execution:
             tool_calls=reply.tool_calls,
             usage=reply.usage,
             cost_usd=price,
+            reserved_usd=worst_case(effect),
         )
 
     def _model_failed(self, effect: CallModel, error: llm.ModelError) -> e.ModelFailed:
@@ -254,6 +272,8 @@ class Execution:
             is_retryable=error.is_retryable and not is_too_late,
             model=model,
             retry_after_seconds=error.retry_after_seconds,
+            cost_usd=worst_case(effect) if error.usage is None else cost(effect.model.price, error.usage),
+            reserved_usd=worst_case(effect),
         )
 
     def _teller(self, effect: CallModel) -> llm.OnText:
@@ -307,6 +327,16 @@ class Execution:
 
     def _tools_of(self, effect: CallTool) -> tuple[str, ...]:
         return self.state.team[self.state.runs[effect.run].agent].tools
+
+
+def _called(effect: CallModel) -> e.ModelCalled:
+    return e.ModelCalled(
+        run=effect.run,
+        step=effect.step,
+        purpose=effect.purpose,
+        model=effect.model.name,
+        reserved_usd=worst_case(effect),
+    )
 
 
 async def _patiently(attempt: Callable[[bool], Awaitable[T]]) -> T:

@@ -11,6 +11,7 @@ from accounts.limits import Admission
 from accounts.permissions import require_agent_type
 from agentplatform.database import in_database
 from agentplatform.errors import (
+    BudgetExceeded,
     Conflict,
     FieldError,
     IdempotencyKeyReused,
@@ -49,7 +50,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
         return await (running.queue(plan) if order.mode == Mode.BACKGROUND else running.run_here(plan))
     except running.Interrupted:
         raise
-    except Unavailable:
+    except (Unavailable, BudgetExceeded):
         await limits.give_back(admission)
         raise
     except lifecycle.AlreadyAccepted:

@@ -89,16 +89,20 @@ def _too_long(task: Task) -> str:
 
 
 def _each(tasks: QuerySet[Task], mend: Callable[[Task], None]) -> int:
-    """Mend a batch, each task for itself: one that cannot be read must not stop the mending of the others."""
+    """Mend a batch, each task for itself: one that cannot be read must not stop the mending of the others.
+
+    Each has a transaction of its own, so that no lock on its client's money outlasts it.
+    """
     mended = 0
-    with transaction.atomic():
-        for task in tasks.select_for_update(skip_locked=True, of=("self",))[:BATCH]:
-            try:
-                with transaction.atomic():
+    for task_id in list(tasks.values_list("pk", flat=True)[:BATCH]):
+        try:
+            with transaction.atomic():
+                task = tasks.filter(pk=task_id).select_for_update(skip_locked=True, of=("self",)).first()
+                if task is not None:
                     mend(task)
-                mended += 1
-            except (KeyError, TypeError, ValueError):
-                log(__name__).exception("task_not_mended", task_id=str(task.pk))
+                    mended += 1
+        except (KeyError, TypeError, ValueError):
+            log(__name__).exception("task_not_mended", task_id=str(task_id))
     return mended
 
 

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
+from agents.engine import events as e
 from agents.engine.effects import CallModel
 from agents.engine.types import Message, Price, Usage
 
 MILLION = Decimal(1_000_000)
+BILLIONTH = Decimal("0.000000001")
 MESSAGE_OVERHEAD_TOKENS = 16
 TOOL_OVERHEAD_TOKENS = 300
 
 
 def cost(price: Price, usage: Usage) -> Decimal:
-    """The price of the tokens in US dollars."""
-    return (price.input_usd * usage.input_tokens + price.output_usd * usage.output_tokens) / MILLION
+    """The price of the tokens in US dollars, rounded up to a billionth: as it is stored, so that sums are exact."""
+    exact = (price.input_usd * usage.input_tokens + price.output_usd * usage.output_tokens) / MILLION
+    return exact.quantize(BILLIONTH, rounding=ROUND_CEILING)
 
 
 def worst_case(call: CallModel) -> Decimal:
@@ -44,3 +47,15 @@ def _most_tokens(message: Message) -> int:
 def fits(calls: Iterable[CallModel], spent_usd: Decimal, limit_usd: Decimal) -> bool:
     """Whether all these calls together stay within the limit, at their worst."""
     return spent_usd + sum(map(worst_case, calls), Decimal(0)) <= limit_usd
+
+
+def abandoned(call: e.ModelCalled, *, is_sent: bool) -> e.ModelAbandoned:
+    """The settlement of a call that nobody waits for any more."""
+    return e.ModelAbandoned(
+        run=call.run,
+        step=call.step,
+        model=call.model,
+        is_sent=is_sent,
+        cost_usd=call.reserved_usd if is_sent else Decimal(0),
+        reserved_usd=call.reserved_usd,
+    )

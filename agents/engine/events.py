@@ -58,10 +58,13 @@ class AttemptHandedOver(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalled(Event):
+    """`reserved_usd` is what the call may cost at most; one of the next three settles it, at its `cost_usd`."""
+
     run: str
     step: int
     purpose: str
     model: str
+    reserved_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,15 @@ class ModelAnswered(Event):
     tool_calls: tuple[ToolCall, ...]
     usage: Usage
     cost_usd: Decimal
+    reserved_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed(Event):
-    """`is_retryable`: the same model may answer yet, within the task's time; not before `retry_after_seconds`, if set."""
+    """`is_retryable`: the same model may answer yet, within the task's time; not before `retry_after_seconds`, if set.
+
+    It costs nothing when the provider is known not to charge for it, and all that was reserved when nobody knows.
+    """
 
     run: str
     step: int
@@ -87,6 +94,20 @@ class ModelFailed(Event):
     is_retryable: bool
     model: str = ""
     retry_after_seconds: float | None = None
+    cost_usd: Decimal = Decimal(0)
+    reserved_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAbandoned(Event):
+    """Nobody waits for the call's end any more: it costs what was reserved, or nothing when it surely was not sent."""
+
+    run: str
+    step: int
+    model: str
+    is_sent: bool
+    cost_usd: Decimal
+    reserved_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +196,8 @@ class TaskEnded(Event):
 TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (TaskAccepted, AttemptStarted, AttemptLost, AttemptHandedOver, ModelCalled, ModelAnswered, ModelFailed,
-                 ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted, DelegateFinished, HandedOver,
-                 CancelRequested, TaskEnded)
+                 ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted,
+                 DelegateFinished, HandedOver, CancelRequested, TaskEnded)
 }  # fmt: skip
 
 
@@ -193,6 +214,7 @@ def from_json(kind: str, data: Mapping[str, Any]) -> Event:
         "limits": lambda value: RunLimits(**{**value, "max_cost_usd": Decimal(value["max_cost_usd"])}),
         "usage": lambda value: Usage(**value),
         "cost_usd": Decimal,
+        "reserved_usd": Decimal,
         "call": lambda value: ToolCall(**value),
         "tool_calls": lambda value: tuple(ToolCall(**call) for call in value),
     }

@@ -45,6 +45,7 @@ class Run:
     repairs: int = 0
     children: Mapping[str, str | None] | None = None
     is_open_step: bool = False
+    open_call: e.ModelCalled | None = None
     is_done: bool = False
 
 
@@ -69,6 +70,11 @@ class State:
     @property
     def root(self) -> Run:
         return self.runs[e.ROOT]
+
+    @property
+    def open_calls(self) -> tuple[e.ModelCalled, ...]:
+        """The model calls whose end nobody has told yet."""
+        return tuple(run.open_call for run in self.runs.values() if run.open_call)
 
     @property
     def waits_for_people(self) -> bool:
@@ -103,13 +109,17 @@ def _evolved(state: State, event: e.Event) -> State:
     match event:
         case e.ModelCalled():
             run = state.runs[event.run]
-            return _with(state, replace(run, step=event.step, is_open_step=True))
+            return _with(state, replace(run, step=event.step, is_open_step=True, open_call=event))
         case e.ModelAnswered():
             return _answered(state, event)
         case e.ModelFailed():
             run = state.runs[event.run]
             tries = run.tries.failed(state.team[run.agent], event)
-            return replace(_with(state, replace(run, tries=tries)), model_failure=event.message)
+            state = replace(state, model_failure=event.message, cost_usd=state.cost_usd + event.cost_usd)
+            return _with(state, replace(run, tries=tries, open_call=None))
+        case e.ModelAbandoned():
+            state = replace(state, cost_usd=state.cost_usd + event.cost_usd)
+            return _with(state, replace(state.runs[event.run], open_call=None))
         case e.AttemptStarted():
             return replace(state, attempt=event.attempt)
         case e.ToolCalled() | e.ToolReturned() | e.OutcomeUnknown() | e.OutcomeResolved():
@@ -172,6 +182,7 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         repairs=run.repairs + (1 if event.purpose == "repair" else 0),
         tries=run.tries.answered(),
         is_open_step=False,
+        open_call=None,
     )
     return replace(
         _with(state, run),

@@ -26,6 +26,7 @@ EVENTS = (
         cost_usd=Decimal("0.1"),
     ),
     e.ModelFailed(run="0", step=1, purpose="answer", message="Away.", is_retryable=True),
+    e.ModelAbandoned(run="0", step=1, model="m", is_sent=True, cost_usd=Decimal("0.2"), reserved_usd=Decimal("0.2")),
     e.ToolCalled(run="0", step=1, call=call()),
     e.ToolReturned(run="0", step=1, call_id="c1", tool="calculator", output="42"),
     e.OutcomeUnknown(run="0", step=1, call=call()),
