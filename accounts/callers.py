@@ -22,11 +22,12 @@ from accounts.money import budgets
 from agentplatform.database import in_database
 from agentplatform.errors import Unauthenticated
 
+K = TypeVar("K")
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 KEYS_SCOPE = "keys"
 MINUTE_SECONDS = 60
-LEASE_SECONDS = 60  # of a slot for one of the tasks at once
+LEASE_SECONDS = 90  # of a slot for one of the tasks at once
 KEPT_SECONDS = 4.0
 KEPT_AT_MOST = 10_000
 STRANGERS_AT_ONCE = 2
@@ -59,6 +60,7 @@ class Caller:
 # Apart, so that a flood of made-up keys cannot push out the real ones. Both: digest -> (kept until, what).
 _known: dict[bytes, tuple[float, Caller]] = {}
 _unknown: dict[bytes, tuple[float, None]] = {}
+_limits: dict[UUID, tuple[float, tuple[Limit, ...]]] = {}
 # A look-up belongs to its event loop, and so does the gate for keys that were never seen.
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _under_way: dict[tuple[asyncio.AbstractEventLoop, bytes], asyncio.Task[Caller | None]] = {}
@@ -92,10 +94,26 @@ async def caller_for(secret: str, *, may_ask: Callable[[], None] = lambda: None)
     return caller
 
 
+async def kept_limits(key_id: UUID | None) -> tuple[Limit, ...]:
+    """The limits that hold for a key, whatever its state, as the database had them at most KEPT_SECONDS ago.
+
+    For tasks that were accepted elsewhere. Raises Unavailable.
+    """
+    if key_id is None:
+        return ()
+    until, found = _limits.get(key_id, (0.0, ()))
+    if time.monotonic() >= until:
+        until, found = time.monotonic() + KEPT_SECONDS, await in_database(_query_limits, key_id)
+        _limits.pop(key_id, None)
+        _keep(_limits, key_id, (until, found))
+    return found
+
+
 def forget() -> None:
     """Drop everything kept, so that the next call of each key asks the database."""
     _known.clear()
     _unknown.clear()
+    _limits.clear()
 
 
 async def _found(digest: bytes, may_ask: Callable[[], None]) -> Caller | None:
@@ -139,8 +157,8 @@ async def _asked(digest: bytes) -> Caller | None:
     return caller
 
 
-def _keep(kept: dict[bytes, T], digest: bytes, entry: T) -> None:
-    kept[digest] = entry
+def _keep(kept: dict[K, T], name: K, entry: T) -> None:
+    kept[name] = entry
     if len(kept) > KEPT_AT_MOST:
         del kept[next(iter(kept))]
 
@@ -148,6 +166,11 @@ def _keep(kept: dict[bytes, T], digest: bytes, entry: T) -> None:
 def _query(digest: bytes) -> ApiKey | None:
     keys_told = ApiKey.objects.select_related("client__tier")
     return keys_told.annotate(has_budgets=budgets.active(OuterRef("client_id"))).filter(digest=digest).first()
+
+
+def _query_limits(key_id: UUID) -> tuple[Limit, ...]:
+    key = ApiKey.objects.select_related("client__tier").filter(pk=key_id).first()
+    return tuple(limits_of(key)) if key else ()
 
 
 def _caller(key: ApiKey) -> Caller:

@@ -147,15 +147,22 @@ def _sentence(limit: Limit, standing: Standing, charge: Charge) -> str:
     wait = f"{math.ceil(standing.reset_seconds * 10) / 10:g} s"
     match limit.name:
         case "concurrency":
-            return f"{limit.limit} tasks at once allowed for {limit.holder}; the next is allowed when one of them ends."
+            tasks = "tasks" if limit.limit > 1 else "task"
+            return (
+                f"{limit.limit} {tasks} at once allowed for {limit.holder}; the next is allowed when one of them ends."
+            )
         case "daily_requests":
-            return f"{limit.limit} requests a day (UTC) allowed for {limit.holder}; the next is allowed in {wait}."
+            requests = "requests" if limit.limit > 1 else "request"
+            return f"{limit.limit} {requests} a day (UTC) allowed for {limit.holder}; the next is allowed in {wait}."
         case "tokens":
             return (
                 f"{limit.limit} tokens per {limit.window_seconds} s allowed for {limit.holder}, of which "
                 f"{standing.remaining} are left; this call may use up to {charge.tokens}, which is allowed in {wait}."
             )
-    return f"{limit.limit} {limit.name} per {limit.window_seconds} s allowed for {limit.holder}; the next is allowed in {wait}."
+    name = limit.name if limit.limit > 1 else limit.name.removesuffix("s")
+    return (
+        f"{limit.limit} {name} per {limit.window_seconds} s allowed for {limit.holder}; the next is allowed in {wait}."
+    )
 
 
 def _refuse_what_never_fits(limits: Iterable[Limit], charge: Charge) -> None:

@@ -14,6 +14,7 @@ from agents.engine import events as e
 from agents.engine.budget import most_tokens, worst_case
 from agents.engine.decide import first_calls
 from agents.engine.types import RunLimits, TaskInput
+from agents.metering import Meter
 from agents.models import Task
 from agents.schemas import ExecuteRequest
 from agents.teams import Team
@@ -58,6 +59,11 @@ class Plan:
     def task_id(self) -> UUID:
         task_id: UUID = self.new.row["id"]
         return task_id
+
+    @property
+    def meter(self) -> Meter:
+        """What the task takes from its client's limits as it runs here."""
+        return Meter(self.task_id, self.order.caller.limits)
 
     @property
     def charge(self) -> Charge:

@@ -21,6 +21,7 @@ from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import State, evolve
+from agents.metering import Meter
 from agents.models import Task
 from agents.streaming import Appended, Delta, hub
 from agents.tools import registry
@@ -50,6 +51,7 @@ class Execution:
     ) -> None:
         self.task_id = task_id
         self.state = state
+        self.meter = Meter(task_id)
         self.is_live = is_live
         self.deadline = time.monotonic() + seconds_left
         self.token = 0
@@ -81,12 +83,12 @@ class Execution:
         if numbered:
             hub().tell(self.task_id, Appended(last_seq, numbered), is_shared=self.is_live)
 
-    async def drive(self, token: int) -> Task:
+    async def drive(self, token: int, meter: Meter) -> Task:
         """Run to the end and return the ended task; or as it is when it waits for people, or this process has to stop.
 
-        Raises LeaseLost when another process has taken over.
+        `meter` takes what the run uses from its client's limits. Raises LeaseLost when another process has taken over.
         """
-        self.token = token
+        self.token, self.meter = token, meter
         with (
             leases.hold(self.task_id, token, on_cancel=self._cancelled, on_lost=self._lost),
             draining.heard(self._drain),
@@ -237,9 +239,11 @@ class Execution:
             await asyncio.sleep(wait_seconds)
         self._sent.add(effect.key)
         try:
+            charge = await self.meter.reserve(effect)
             reply = await llm.call(effect, on_text=self._teller(effect) if self.is_live else None)
         except llm.ModelError as error:
             return self._model_failed(effect, error)
+        await self.meter.settle(charge, reply.usage)
         model, price = effect.model.name, cost(effect.model.price, reply.usage)
         metrics.tokens_total.labels(model, "input").inc(reply.usage.input_tokens)
         metrics.tokens_total.labels(model, "output").inc(reply.usage.output_tokens)

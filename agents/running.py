@@ -12,6 +12,7 @@ from agentplatform.logs import log
 from agents import cache, draining, journal, lifecycle, outbox
 from agents.engine import events as e
 from agents.engine.state import State, evolve, fold, start
+from agents.metering import Meter
 from agents.models import Task
 from agents.orders import Accepted, Mode, Order, Plan
 from agents.runner import Execution
@@ -105,7 +106,7 @@ async def _run_queued(task_id: UUID) -> None:
         )
         if answer:
             execution.finish(_from_cache(answer))
-        task = await _driven(execution, claim.task)
+        task = await _driven(execution, claim.task, await Meter.of(claim.task))
         if task and task.status == Status.COMPLETED and not answer:
             await cache.store(policy, cache.Answer(task.result, task.model))
 
@@ -133,7 +134,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
         task = await in_database(lifecycle.accept, plan.new, execution.pending, status=Status.RUNNING)
         execution.saved(len(execution.pending))
         accepted.set_result(Accepted(plan.task_id, None, plan.cache_result))
-        ended = await _driven(execution, task)
+        ended = await _driven(execution, task, plan.meter)
         if ended and ended.status == Status.COMPLETED:
             await cache.store(plan.policy, cache.Answer(ended.result, ended.model))
         return Accepted(plan.task_id, ended, plan.cache_result)
@@ -149,16 +150,19 @@ async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
 
 async def _accept_ended(plan: Plan, events: Sequence[e.Event], state: State) -> Task:
     ending = lifecycle.Ending.of(state)
-    return await in_database(lifecycle.accept, plan.new, events, status=ending.columns["status"], ending=ending)
+    task = await in_database(lifecycle.accept, plan.new, events, status=ending.columns["status"], ending=ending)
+    await plan.meter.release()
+    return task
 
 
-async def _driven(execution: Execution, task: Task) -> Task | None:
+async def _driven(execution: Execution, task: Task, meter: Meter) -> Task | None:
     """Drive an execution as far as it goes here, with its log lines and metrics; None when another process took it over."""
     logger = log(__name__).bind(task_id=str(task.pk), client_id=str(task.client_id), task_type=task.agent_type)
     logger = logger.bind(request_id=task.request_id)
     logger.info("agent_task_started", attempt=task.attempts)
     try:
-        ended = await execution.drive(task.lease_token)
+        async with meter.slot():
+            ended = await execution.drive(task.lease_token, meter)
     except lifecycle.LeaseLost:
         logger.warning("agent_task_lost")
         return None
@@ -172,6 +176,7 @@ async def _driven(execution: Execution, task: Task) -> Task | None:
         raise
     if not ended.is_final:
         return _left(ended, logger)
+    await meter.release()
     metrics.task_duration_seconds.labels(ended.agent_type).observe(ended.ran_seconds)
     event = "agent_task_failed" if ended.status == Status.FAILED else "agent_task_completed"
     logger.info(event, status=ended.status, exit_reason=ended.exit_reason, duration_seconds=round(ended.ran_seconds, 3))

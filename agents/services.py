@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts import limits
-from accounts.callers import Caller
+from accounts.callers import Caller, kept_limits
 from accounts.limiter.values import Charge
 from accounts.limits import Admission
 from accounts.permissions import require_agent_type
@@ -24,6 +24,7 @@ from agentplatform.logs import log
 from agents import journal, lifecycle, running
 from agents.following import until_ended
 from agents.guards import injection
+from agents.metering import Meter
 from agents.models import Task
 from agents.orders import Accepted, Mode, Order, plan_for
 from agents.schemas import ExecuteRequest
@@ -65,7 +66,10 @@ async def cancel(caller: Caller, task_id: UUID) -> Task:
     """Stop a task and give it as it stands shortly after. Raises NotFound."""
     if not await in_database(lifecycle.request_cancel, task_id, caller.client_id, "client"):
         raise NotFound
-    return await look(caller, task_id, wait_seconds=CANCEL_WAIT_SECONDS)
+    task = await look(caller, task_id, wait_seconds=CANCEL_WAIT_SECONDS)
+    if task.is_final and not task.started_at:
+        await Meter(task_id, await kept_limits(task.api_key_id)).release()
+    return task
 
 
 async def approve(caller: Caller, task_id: UUID, approval_id: str) -> Task:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from accounts import refusals
 from agentplatform.logs import log
-from agents import lifecycle, outbox, retention
+from agents import lifecycle, metering, outbox, retention
 from agents.engine import events as e
 from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
@@ -119,5 +119,6 @@ FORGETTING: Chores = {
     "refusals_pruned": refusals.prune,
     "journals_pruned": retention.prune_journals,
     "tasks_pruned": retention.prune_tasks,
+    "slots_held": metering.hold_waiting,
 }
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

@@ -6,7 +6,7 @@ from typing import Any
 import django.test
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from django.core import serializers
 from django.utils import timezone
@@ -136,6 +136,33 @@ def test_switching_off_is_until_switched_on(operator: django.test.Client, alice:
     assert alice.get("/agent/types").status_code == 401
     assert "1 of the chosen keys switched on." in act(operator, "reactivate", alice, bob)
     assert alice.api_key.state == "active"
+
+
+def test_a_key_is_rotated_once_and_both_work_for_the_overlap(operator: django.test.Client, alice: Persona) -> None:
+    url = f"{KEYS}{alice.api_key.pk}/rotate/"
+    assert "gets a successor with the same rights" in operator.get(url).text
+    assert "less than or equal to 720" in operator.post(url, {"overlap_hours": "721"}).text
+    page = operator.post(url, {"overlap_hours": "2"})
+    secret = secret_in(page.text)
+    assert "no-store" in page["Cache-Control"]
+    for key in (secret, alice.key):
+        assert alice.get("/agent/types", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    old, new = alice.api_key, ApiKey.objects.get(digest=keys.digest(secret))
+    assert (old.successor, old.family, old.name) == (new, new.family, new.name)
+    assert old.expires_at is not None
+    assert timedelta(hours=1) < old.expires_at - timezone.now() <= timedelta(hours=2)
+    assert "This key was rotated already" in operator.get(url).text
+    assert "This key was rotated already" in operator.post(url, {"overlap_hours": "2"}).text
+    assert ApiKey.objects.filter(family=old.family).count() == 2
+
+
+def test_rotating_takes_the_right_to_make_keys(alice: Persona, database: World) -> None:
+    helper = User.objects.create_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["view_apikey", "change_apikey"]))
+    client = django.test.Client()
+    client.force_login(helper)
+    assert client.post(f"{KEYS}{alice.api_key.pk}/rotate/", {"overlap_hours": "0"}).status_code in (302, 403)
+    assert alice.api_key.successor is None
 
 
 def test_keys_are_found_by_state_prefix_and_client(operator: django.test.Client, database: World) -> None:

@@ -44,6 +44,14 @@ def test_it_makes_one_more_key_of_a_client() -> None:
     assert said == f"Key {second.prefix}… of client Acme, tier premium; it is not shown again:\n"
 
 
+def test_it_narrows_a_key() -> None:
+    key, _ = create(
+        client="Acme", tier="basic", networks="203.0.113.0/24, 2001:db8::/32", agent_types="writer", concurrency=2
+    )
+    assert (key.allowed_networks, key.allowed_agent_types) == (["203.0.113.0/24", "2001:db8::/32"], ["writer"])
+    assert key.concurrency == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -55,6 +63,10 @@ def test_it_makes_one_more_key_of_a_client() -> None:
         ({"requests": 0}, "--requests: Ensure this value is greater than or equal to 1."),
         ({"requests": 200}, "--requests: The tier Premium allows 100; a key can only have less."),
         ({"scopes": "read,write"}, "--scopes: write is unknown; it takes execute, read, feedback, usage, keys."),
+        ({"daily_requests": -5}, "--daily-requests: Ensure this value is greater than or equal to"),
+        ({"tokens_per_minute": 10**12}, "--tokens-per-minute: Ensure this value is less than or equal to"),
+        ({"networks": "10.0.0.0/33"}, "--networks: '10.0.0.0/33' is no network; it takes addresses and CIDR"),
+        ({"agent_types": "writer,no slug"}, "--agent-types: 'no slug' is no agent type"),
         ({"name": "n" * 101}, "--name: Ensure this value has at most 100 characters"),
         ({"client": "n" * 101, "tier": "basic"}, "--client: Ensure this value has at most 100 characters"),
     ],

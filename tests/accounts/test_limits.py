@@ -4,10 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from unittest import mock
 
 import pytest
+import redis
 
-from accounts import limits
+from accounts import callers, limits
 from accounts.callers import Caller, caller_for
 from accounts.limits import Admission, Kind, Standing
 from accounts.models import Tier
@@ -135,6 +137,16 @@ def test_who_waits_as_told_is_admitted(newcomer: Newcomer) -> None:
     time.sleep(error.value.members["limit"]["reset_seconds"])
     assert take(who) is not None
     assert time.monotonic() - began >= 1
+
+
+def test_a_call_costs_one_trip_to_redis_and_no_query(alice: Persona, redis_server: redis.Redis) -> None:
+    assert alice.get("/account/keys").status_code == 403  # now the key is known
+    redis_server.config_resetstat()
+    with mock.patch.object(callers, "_query") as query:
+        assert [alice.get("/account/keys").status_code for _ in range(5)] == [403] * 5
+    commands = redis_server.info("commandstats")
+    assert commands["cmdstat_evalsha"]["calls"] == 5
+    assert query.call_count == 0
 
 
 def test_event_loops_at_once_never_overrun(alice: Persona) -> None:

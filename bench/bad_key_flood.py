@@ -1,0 +1,111 @@
+"""What a flood of bad keys does to valid clients: p95 of GET /agent/types without and with it, in one run.
+
+    python bench/bad_key_flood.py http://127.0.0.1:8000 ap_live_…  [--seconds 10] [--valid 8] [--flood 32]
+
+Loopback only. The flood sends made-up keys with a true checksum, each another, from one address. The key should be of a tier
+without limits. The phases alternate, so that a noisy machine disturbs both alike.
+"""
+
+import argparse
+import asyncio
+import secrets
+import statistics
+import sys
+import time
+import zlib
+from urllib.parse import urlsplit
+
+import aiohttp
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ROUNDS = 3
+
+
+def made_up_key() -> str:
+    """A well-formed key that nobody has."""
+    body = f"ap_live_{_random(8)}_{_random(43)}"
+    value, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        value, digit = divmod(value, 62)
+        digits = ALPHABET[digit] + digits
+    return f"{body}_{digits}"
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+async def valid_client(session: aiohttp.ClientSession, url: str, key: str, ends: float, times: list[float]) -> None:
+    """Call again and again, 20 ms apart, and note how long each answer takes."""
+    while time.monotonic() < ends:
+        began = time.perf_counter()
+        async with session.get(f"{url}/agent/types", headers={"Authorization": f"Bearer {key}"}) as answer:
+            await answer.read()
+            if answer.status != 200:
+                sys.exit(f"a valid call was answered {answer.status}")
+        times.append(time.perf_counter() - began)
+        await asyncio.sleep(0.02)
+
+
+async def flooder(session: aiohttp.ClientSession, url: str, ends: float, statuses: dict[int, int]) -> None:
+    """Guess as fast as it goes."""
+    while time.monotonic() < ends:
+        async with session.get(f"{url}/agent/types", headers={"Authorization": f"Bearer {made_up_key()}"}) as answer:
+            await answer.read()
+            statuses[answer.status] = statuses.get(answer.status, 0) + 1
+
+
+async def phase(url: str, key: str, seconds: float, valid: int, flood: int) -> tuple[list[float], dict[int, int]]:
+    """One phase; the valid clients' times, and how the flood was answered."""
+    times: list[float] = []
+    statuses: dict[int, int] = {}
+    ends = time.monotonic() + seconds
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as good,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as bad,
+    ):
+        await asyncio.gather(
+            *(valid_client(good, url, key, ends, times) for _ in range(valid)),
+            *(flooder(bad, url, ends, statuses) for _ in range(flood)),
+        )
+    return times, statuses
+
+
+def p95(times: list[float]) -> float:
+    """Milliseconds."""
+    return statistics.quantiles(times, n=20)[-1] * 1e3
+
+
+async def main() -> None:
+    """Alternate calm and flood, and print both."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("key")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--valid", type=int, default=8)
+    parser.add_argument("--flood", type=int, default=32)
+    options = parser.parse_args()
+    if urlsplit(options.url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        sys.exit("loopback only")
+    calm: list[float] = []
+    flooded: list[float] = []
+    statuses: dict[int, int] = {}
+    for _ in range(ROUNDS):
+        calm += (await phase(options.url, options.key, options.seconds, options.valid, 0))[0]
+        times, answered = await phase(options.url, options.key, options.seconds, options.valid, options.flood)
+        flooded += times
+        statuses = {status: statuses.get(status, 0) + answered.get(status, 0) for status in {*statuses, *answered}}
+    rate = sum(statuses.values()) / (ROUNDS * options.seconds)
+    for name, times in (("without", calm), ("with", flooded)):
+        median = statistics.median(times) * 1e3
+        say(f"{name} the flood: p50 {median:.1f} ms, p95 {p95(times):.1f} ms over {len(times)} valid calls")
+    say(f"ratio of p95: {p95(flooded) / p95(calm):.2f}; flood {rate:.0f}/s, answered {statuses}")
+
+
+def say(line: str) -> None:
+    """One line of the result."""
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

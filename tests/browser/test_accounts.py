@@ -1,0 +1,66 @@
+"""Keys and refusals in the console, as an operator sees them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from accounts import keys
+from accounts.models import Refusal
+from tests.api import Persona
+from tests.personas import OPERATOR, OPERATOR_PASSWORD
+from tests.waiting import eventually
+
+# Where the documentation's pictures are written, when somebody wants new ones.
+PICTURES = os.environ.get("PICTURES")
+
+
+def pictured(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / name, caret="initial")
+
+
+@pytest.fixture
+def console(page: Page) -> Page:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(OPERATOR)
+    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def test_an_operator_makes_a_key(console: Page, alice: Persona) -> None:
+    console.goto(f"/admin/accounts/apikey/add/?client={alice.client.pk}")
+    console.get_by_label("Name").fill("nightly report")
+    console.get_by_label("execute", exact=True).check()
+    console.get_by_label("Allowed networks").fill("203.0.113.0/24")
+    pictured(console, "key-form.png")
+    console.get_by_role("button", name="Save").click()
+    secret = console.get_by_label("API key")
+    expect(secret).to_be_visible()
+    pictured(console, "key-created.png")
+    assert keys.is_wellformed(secret.input_value())
+
+
+def test_an_operator_rotates_a_key(console: Page, alice: Persona) -> None:
+    console.goto(f"/admin/accounts/apikey/{alice.api_key.pk}/change/")
+    console.get_by_role("link", name="Rotate").click()
+    console.get_by_label("Overlap hours").fill("2")
+    pictured(console, "key-rotation.png")
+    console.get_by_role("button", name="Rotate").click()
+    assert keys.is_wellformed(console.get_by_label("API key").input_value())
+
+
+def test_an_operator_sees_why_a_call_was_refused(console: Page, newcomer: Callable[..., Persona]) -> None:
+    dora = newcomer("Acme", tier="basic", requests=1)
+    dora.execute("Say hello.")
+    request_id = dora.execute("Say hello.").json()["request_id"]
+    eventually(lambda: Refusal.objects.filter(request_id=request_id).exists())
+    console.goto(f"/admin/accounts/refusal/?q={request_id}")
+    pictured(console, "refusals.png")
+    console.locator("#result_list tbody a").first.click()
+    expect(console.get_by_text("1 request per 60 s allowed for this key").first).to_be_visible()
+    pictured(console, "refusal.png")
