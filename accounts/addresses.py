@@ -17,22 +17,31 @@ def caller_address(request: HttpRequest) -> Address | None:
     Each of the TRUSTED_PROXIES appends the address that it saw to X-Forwarded-For; what stands before those, anybody
     can make up. Where a trusted proxy wrote something else than an address, there is none either.
     """
-    seen = [address.strip() for address in request.headers.get("X-Forwarded-For", "").split(",")]
-    hops = settings.TRUSTED_PROXIES
-    came_through_all = 0 < hops <= len(seen) and seen != [""]
-    return _parsed(seen[-hops]) if came_through_all else _peer(request)
+    return _caller(*_claims(request))
 
 
 def client_address(request: HttpRequest) -> str:
     """What is counted as one address: an IPv6 one as its /64, which one subscriber holds. Empty when there is none."""
-    address = caller_address(request) or _peer(request)
+    return counted_address(*_claims(request))
+
+
+def counted_address(forwarded: str, peer: str) -> str:
+    """The same, from what X-Forwarded-For says and the address at the other end of the connection."""
+    address = _caller(forwarded, peer) or _parsed(peer)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False).network_address)
     return str(address or "")
 
 
-def _peer(request: HttpRequest) -> Address | None:
-    return _parsed(request.META.get("REMOTE_ADDR") or "")
+def _claims(request: HttpRequest) -> tuple[str, str]:
+    return request.headers.get("X-Forwarded-For", ""), request.META.get("REMOTE_ADDR") or ""
+
+
+def _caller(forwarded: str, peer: str) -> Address | None:
+    seen = [address.strip() for address in forwarded.split(",")]
+    hops = settings.TRUSTED_PROXIES
+    came_through_all = 0 < hops <= len(seen) and seen != [""]
+    return _parsed(seen[-hops]) if came_through_all else _parsed(peer)
 
 
 def _parsed(text: str) -> Address | None:

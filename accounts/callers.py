@@ -5,7 +5,7 @@ An entry lives KEPT_SECONDS from before its query began, so a revoked key stops 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -75,15 +75,14 @@ class KnownKeyRefused(Unauthenticated):
         self.members["rule"] = code
 
 
-async def caller_for(secret: str, *, may_ask: Callable[[], None] = lambda: None) -> Caller:
+async def caller_for(secret: str) -> Caller:
     """Give the caller that the key belongs to, as the database had it at most KEPT_SECONDS ago.
 
-    `may_ask` is called before the database is asked about a key that this process never saw, and may raise. Raises
-    Unauthenticated, or Unavailable when the database is needed and away.
+    Raises Unauthenticated, or Unavailable when the database is needed and away.
     """
     if not secret:
         raise Unauthenticated("missing_key", "Send your API key as “Authorization: Bearer <key>”.")
-    caller = await _found(keys.digest(secret), may_ask) if keys.is_wellformed(secret) else None
+    caller = await _found(keys.digest(secret)) if keys.is_wellformed(secret) else None
     if caller is None:
         raise Unauthenticated("invalid_key", NO_SUCH_KEY)
     if not caller.is_admitted:
@@ -92,6 +91,11 @@ async def caller_for(secret: str, *, may_ask: Callable[[], None] = lambda: None)
         ended = f"This API key expired at {caller.expires_at:%Y-%m-%dT%H:%M:%SZ}."
         raise KnownKeyRefused("expired_key", ended, caller)
     return caller
+
+
+def was_seen(secret: str) -> bool:
+    """Tell whether this process has seen that the key exists, however long ago."""
+    return keys.is_wellformed(secret) and keys.digest(secret) in _known
 
 
 async def kept_limits(key_id: UUID | None) -> tuple[Limit, ...]:
@@ -116,14 +120,10 @@ def forget() -> None:
     _limits.clear()
 
 
-async def _found(digest: bytes, may_ask: Callable[[], None]) -> Caller | None:
+async def _found(digest: bytes) -> Caller | None:
     known = _known.get(digest)
     until, caller = known or _unknown.get(digest) or (0.0, None)
-    if time.monotonic() < until:
-        return caller
-    if known is None:
-        may_ask()
-    return await _joined(digest, is_known=known is not None)
+    return caller if time.monotonic() < until else await _joined(digest, is_known=known is not None)
 
 
 async def _joined(digest: bytes, *, is_known: bool) -> Caller | None:

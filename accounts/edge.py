@@ -23,12 +23,9 @@ from agentplatform.errors import RateLimited, problem_response
 View = Callable[..., Any]
 WINDOW_SECONDS = 60
 REMEMBERED_AT_MOST = 10_000
-LOOKUPS_PER_SECOND = 10
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="edge")
 _refused_until: dict[str, float] = {}
-# A second, and how many keys were looked up in it for refused addresses.
-_spared = (0, 0)
 
 
 async def count_failure(request: HttpRequest) -> None:
@@ -43,22 +40,18 @@ async def count_failure(request: HttpRequest) -> None:
 
 def refuse_guesser(request: HttpRequest) -> None:
     """Raise RateLimited when this process remembers that the caller's address tried too many keys; asks no store."""
-    if (wait := _wait(request)) > 0:
+    if (wait := wait_of_guesser(client_address(request))) > 0:
         raise refusal(wait, "failed_authentication", "wrong keys", settings.FAILED_AUTHENTICATION_LIMIT)
 
 
-def spare_database(request: HttpRequest) -> None:
-    """Let an address that tried too many keys have a few keys looked up that this process never saw, and no more.
+def wait_of_guesser(address: str) -> float:
+    """For how many seconds an address that tried too many keys is refused; 0 or less for every other."""
+    return _refused_until.get(address, 0.0) - time.monotonic()
 
-    A few, since a good key may share the address with whoever guesses. Raises RateLimited.
-    """
-    global _spared
-    second = int(time.monotonic())
-    if _wait(request) > 0:
-        at, count = _spared if _spared[0] == second else (second, 0)
-        _spared = (at, count + 1)
-        if count >= LOOKUPS_PER_SECOND:
-            refuse_guesser(request)
+
+def remembers_guessers() -> bool:
+    """Tell, at next to no cost, whether there may be an address to refuse."""
+    return bool(_refused_until)
 
 
 def limited(view: View, name: str, setting: str, things: str) -> View:
@@ -92,10 +85,6 @@ def count(request: HttpRequest, group: str, limit: int) -> float:
         return 0.0
     usage = get_usage(request, group=group, key=lambda *_: address, rate=(limit, WINDOW_SECONDS), increment=True)
     return max(float(usage["time_left"]), 1.0) if usage and usage["should_limit"] else 0.0
-
-
-def _wait(request: HttpRequest) -> float:
-    return _refused_until.get(client_address(request), 0.0) - time.monotonic()
 
 
 def _remember(address: str, wait: float) -> None:

@@ -36,6 +36,12 @@ def make() -> NewKey:
     return NewKey(secret=secret, prefix=prefix, digest=digest(secret))
 
 
+def bearer(authorization: str) -> str:
+    """The key in an Authorization header; empty when it has none."""
+    scheme, _, secret = authorization.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
 def is_wellformed(secret: str) -> bool:
     """Tell whether the text can be a key at all: ours carry a checksum, operators' own may have any form."""
     if not secret.startswith(START):

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from accounts import edge, limits, refusals
 from accounts.addresses import Address, caller_address
 from accounts.callers import Caller, caller_for
+from accounts.keys import bearer
 from accounts.limiter.values import Charge
 from accounts.limits import Admission, Kind, Standing
 from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, translated
@@ -156,10 +157,8 @@ def _unit(standing: Standing) -> str:
 
 
 async def _authenticated(request: KeyRequest) -> Caller:
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    secret = secret.strip() if scheme.lower() == "bearer" else ""
     try:
-        return await caller_for(secret, may_ask=lambda: edge.spare_database(request._request))
+        return await caller_for(bearer(request.headers.get("Authorization", "")))
     except Unauthenticated as error:
         if error.code != "missing_key":
             await edge.count_failure(request._request)

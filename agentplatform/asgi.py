@@ -17,6 +17,7 @@ from django.core.handlers.exception import convert_exception_to_response  # noqa
 from django.urls import get_resolver  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
+from accounts.guess_gate import GuessGate  # noqa: E402
 from agentplatform import lifespan  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
@@ -42,7 +43,7 @@ class ApiHandler(ASGIHandler):
 
 
 console = BodyLimit(ASGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-api = BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES)
+api = GuessGate(BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -1,19 +1,7 @@
 """Refuses a body that is too large before it is read whole: Django itself would spool it to disk first."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-import orjson
-
-from agentplatform import metrics
-from agentplatform.errors import CONTENT_TYPE, RequestTooLarge, problem
-from agentplatform.middleware import SECURITY_HEADERS, sane_request_id
-
-Scope = dict[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[..., Awaitable[None]]
+from agentplatform.early_refusal import Application, Message, Receive, Scope, Send, header, refuse
+from agentplatform.errors import RequestTooLarge
 
 
 class BodyLimit:
@@ -41,26 +29,11 @@ class BodyLimit:
             await self._refuse(scope, send)
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
-        error, request_id = RequestTooLarge(self.limit_bytes), sane_request_id(_header(scope, b"x-request-id"))
-        metrics.refusals_total.labels(error.code).inc()
-        body = orjson.dumps(problem(error, request_id))
-        headers = {
-            "content-type": CONTENT_TYPE,
-            "content-length": str(len(body)),
-            "connection": "close",
-            "x-request-id": request_id,
-            **{name.lower(): value for name, value in SECURITY_HEADERS.items()},
-        }
-        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": error.status, "headers": encoded})
-        await send({"type": "http.response.body", "body": body})
+        error = RequestTooLarge(self.limit_bytes)
+        error.headers["connection"] = "close"
+        await refuse(error, scope, send)
 
 
 def _declared_bytes(scope: Scope) -> int:
-    declared = _header(scope, b"content-length")
+    declared = header(scope, b"content-length")
     return int(declared) if declared.isdigit() else 0
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    value: bytes = dict(scope["headers"]).get(name, b"")
-    return value.decode("latin1")

@@ -1,6 +1,6 @@
 """What a flood of bad keys does to valid clients: p95 of GET /agent/types without and with it, in one run.
 
-    python bench/bad_key_flood.py http://127.0.0.1:8000 ap_live_…  [--seconds 10] [--valid 8] [--flood 32]
+    .venv/bin/python -m bench.bad_key_flood http://127.0.0.1:8000 ap_live_…  [--seconds 10] [--valid 8] [--flood 32]
 
 Loopback only. The flood sends made-up keys with a true checksum, each another, from one address. The key should be of a tier
 without limits. The phases alternate, so that a noisy machine disturbs both alike.

@@ -7,8 +7,9 @@ import django.test
 import pytest
 from pytest_django import Settings
 
-from accounts import callers, edge, keys
+from accounts import callers, edge, guess_gate, keys
 from tests.api import Api, Persona
+from tests.fixtures import Logs
 from tests.outages import redis_away
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
 
@@ -49,17 +50,29 @@ def test_a_refused_address_is_refused_from_memory(
     assert guess() == (429, "rate_limited")
 
 
-def test_a_flood_from_a_refused_address_costs_few_queries(
-    alice: Persona, guess: Callable[..., tuple[int, str]], settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_flood_from_a_refused_address_is_answered_before_all_else(
+    api: Api,
+    alice: Persona,
+    guess: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    logs: Logs,
 ) -> None:
-    settings.FAILED_AUTHENTICATION_LIMIT = 1
     assert alice.get("/agent/types").status_code == 200
-    assert guess() != guess()
-    monkeypatch.setattr(edge, "LOOKUPS_PER_SECOND", 0)
+    edge._remember("127.0.0.1", 60)  # a fixed window may be over sooner
+    monkeypatch.setattr(guess_gate, "PASSED_PER_SECOND", 0)
+    before = len(logs.events("request"))
     with mock.patch.object(callers, "_query", wraps=callers._query) as query:
         assert {guess() for _ in range(30)} == {(429, "rate_limited")}
         assert query.call_count == 0
+        assert len(logs.events("request")) == before
         assert alice.get("/agent/types").status_code == 200  # known here, from the same address
+    answer = api.get("/agent/types", headers={"Authorization": "Bearer guess", "X-Request-ID": "req-17"})
+    assert (answer.status_code, answer.json()["request_id"]) == (429, "req-17")
+    assert answer.headers["X-Request-ID"] == "req-17"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert 0 < int(answer.headers["Retry-After"]) <= 61
+    assert api.get("/agent/types").json()["code"] == "missing_key"
+    assert api.get("/health/live", headers={"Authorization": "Bearer guess"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/errors", "/docs/keys", "/openapi.json"])
