@@ -18,6 +18,7 @@ from accounts.limiter.redis_store import ask
 from accounts.limiter.values import Charge, Limit, Reading, Step, Verdict
 from agentplatform import metrics, redis
 from agentplatform.errors import RateLimited
+from agentplatform.logs import log
 
 Kind = Literal["requests", "estimates", "calls"]
 FACTORS: dict[Kind, int] = {"requests": 1, "estimates": 1, "calls": 20}
@@ -26,6 +27,7 @@ SLOT_RETRY_SECONDS = 1.0
 FREE = Charge()
 
 _process = ProcessStore()
+_is_in_fallback = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,31 @@ async def asked(step: Step, limits: Sequence[Limit], charge: Charge) -> tuple[Se
     if not limits:
         return limits, Verdict(True, 0, [])
     try:
-        return limits, await redis.attempt(lambda client: ask(client, step, limits, charge))
+        verdict = await redis.attempt(lambda client: ask(client, step, limits, charge))
     except redis.Away:
+        _say(in_fallback=True)
         metrics.limiter_fallback_total.inc()
         shares = [replace(limit, limit=max(limit.limit // settings.LIMITER_PROCESSES, 1)) for limit in limits]
         return shares, _process.ask(step, shares, charge)
+    _say(in_fallback=False)
+    return limits, verdict
 
 
 def forget() -> None:
     """Drop what this process counted while Redis was away."""
     _process.forget()
+
+
+def _say(*, in_fallback: bool) -> None:
+    """Log the change from one to the other."""
+    global _is_in_fallback
+    if in_fallback == _is_in_fallback:
+        return
+    _is_in_fallback = in_fallback
+    if in_fallback:
+        log(__name__).warning("limits_in_fallback", processes=settings.LIMITER_PROCESSES)
+    else:
+        log(__name__).info("limits_exact_again")
 
 
 def _limits(caller: Caller, kind: Kind) -> list[Limit]:

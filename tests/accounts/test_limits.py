@@ -17,6 +17,7 @@ from agentplatform import metrics
 from agentplatform.errors import RateLimited
 from tests.accounts.loops import run
 from tests.api import Persona
+from tests.fixtures import Logs
 from tests.outages import redis_away
 from tests.waiting import eventually
 
@@ -159,7 +160,7 @@ def test_event_loops_at_once_never_overrun(alice: Persona) -> None:
     assert sum(counts) == 100
 
 
-def test_with_redis_away_each_process_counts_its_share_and_no_restart_is_needed(newcomer: Newcomer) -> None:
+def test_with_redis_away_each_process_counts_its_share_and_no_restart_is_needed(newcomer: Newcomer, logs: Logs) -> None:
     who, before = caller(newcomer(tier="basic")), metrics.limiter_fallback_total.collect()
     with redis_away():
         assert admitted(who, calls=20) == 3  # WEB_WORKERS is 2, and there is a worker
@@ -173,6 +174,7 @@ def test_with_redis_away_each_process_counts_its_share_and_no_restart_is_needed(
         return seen is not None and (seen.limit, seen.remaining) == (10, 10)
 
     eventually(counted_in_redis_again)
+    assert len(logs.events("limits_in_fallback")) == len(logs.events("limits_exact_again")) == 1
 
 
 def _value(families: object) -> float:
