@@ -67,6 +67,13 @@ class ModelError(Exception):
         self.usage = usage
 
 
+class NotAsked(ModelError):
+    """The provider is left alone for a while, so the call was not made."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, is_retryable=True, retry_after_seconds=retry_after_seconds, usage=UNUSED)
+
+
 class Outage(ModelError):
     """The provider is ill, whatever it was asked: unreachable, silent, broken, or talking nonsense. The breaker counts these."""
 
@@ -107,7 +114,7 @@ async def call(effect: CallModel, *, on_text: OnText | None = None) -> Reply:
     except breaker.Open as circuit:
         metrics.breaker_refused_total.labels(breaker.label(_base_url())).inc()
         message = f"The model provider keeps failing; it is asked again in {max(1, round(circuit.seconds_left))} s."
-        raise ModelError(message, is_retryable=False, usage=UNUSED) from circuit
+        raise NotAsked(message, retry_after_seconds=circuit.seconds_left) from circuit
     if not reply.text and not reply.tool_calls:
         raise ModelError("The model gave an empty answer.", is_retryable=True, usage=reply.usage)
     return reply

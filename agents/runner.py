@@ -278,6 +278,7 @@ class Execution:
             retry_after_seconds=error.retry_after_seconds,
             cost_usd=worst_case(effect) if error.usage is None else cost(effect.model.price, error.usage),
             reserved_usd=worst_case(effect),
+            was_asked=not isinstance(error, llm.NotAsked),
         )
 
     def _teller(self, effect: CallModel) -> llm.OnText:

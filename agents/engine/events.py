@@ -85,6 +85,7 @@ class ModelFailed(Event):
     """`is_retryable`: the same model may answer yet, within the task's time; not before `retry_after_seconds`, if set.
 
     It costs nothing when the provider is known not to charge for it, and all that was reserved when nobody knows.
+    `was_asked`: false where the call was not made, because the provider was left alone.
     """
 
     run: str
@@ -96,6 +97,7 @@ class ModelFailed(Event):
     retry_after_seconds: float | None = None
     cost_usd: Decimal = Decimal(0)
     reserved_usd: Decimal = Decimal(0)
+    was_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +228,7 @@ def from_json(kind: str, data: Mapping[str, Any]) -> Event:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return str(value)
+        return format(value, "f")  # str would write 0E-9
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -26,7 +26,8 @@ class Tries:
     def failed(self, agent: AgentSpec, failure: ModelFailed) -> "Tries":
         """After a failure. A provider that asks for more patience than our longest backoff loses the call to the next model."""
         failures, asked_for = self.failures + 1, failure.retry_after_seconds or 0.0
-        has_fallback = self.place + 1 < len(agent.models)
+        # A model whose provider is left alone is waited for: the fallbacks have the same provider.
+        has_fallback = failure.was_asked and self.place + 1 < len(agent.models)
         if (
             not failure.is_retryable
             or failures >= agent.max_tries

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from agents import breaker
+from agents import breaker, teams
 from agents.models import AgentVersion, Event
 from tests.api import Persona
 from tests.scripted_model import CUT, JUNK, Flood, Refusal, ScriptedModel, cut
@@ -158,6 +158,21 @@ def test_a_provider_that_keeps_failing_is_left_alone(
     assert counted("agent_breaker_opened_total", provider="127.0.0.1") == 1
     assert counted("agent_breaker_refused_total", provider="127.0.0.1") == 1
     assert [event["provider"] for event in logs.events("breaker_opened")] == ["127.0.0.1"]
+
+
+def test_a_task_waits_until_the_provider_is_tried_again(
+    alice: Persona, model: ScriptedModel, touchy: None, settings: Settings
+) -> None:
+    settings.BREAKER_OPEN_SECONDS = 1
+    model.fails(500, times=3)
+    fail(alice, 3)
+    settings.MODEL_MAX_RETRIES = 1
+    teams.forget()
+    answer = alice.execute("Once more.")
+    assert (answer.status_code, len(model.requests)) == (200, 4)
+    steps = alice.status(answer.json()["task_id"], include="steps").json()["steps"]
+    [failure] = [step["data"] for step in steps if step["type"] == "ModelFailed"]
+    assert (failure["was_asked"], float(failure["cost_usd"])) == (False, 0.0)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 429])

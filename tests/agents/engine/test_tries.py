@@ -1,6 +1,7 @@
 """Retries and fallback models: which model is asked next, and when."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -167,3 +168,12 @@ def test_whatever_fails_the_tries_come_to_an_end(
 @pytest.mark.parametrize("failures", [0, 1, 5])
 def test_an_answer_keeps_the_place_and_forgets_the_failures(failures: int) -> None:
     assert Tries(2, failures, 3.0).answered() == Tries(2)
+
+
+def test_a_model_whose_provider_is_left_alone_is_waited_for() -> None:
+    def not_asked(call: CallModel) -> Reply:
+        return replace(failed(call), retry_after_seconds=15.0, was_asked=False)
+
+    story = told("general", not_asked, "Yes.")
+    assert models(story) == ["model-1", "model-1"]
+    assert story.model_calls[-1].wait_seconds == 15.0
