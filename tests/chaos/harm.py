@@ -142,10 +142,10 @@ async def shift_clock(platform: Platform, harm: Harm) -> str:
     hours = harm.arguments["hours"]
     clock = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{hours * 3600:+d}", "DONT_FAKE_MONOTONIC": "1"}
     await part.kill()
-    await part.start(clock)
+    await part.start(clock, is_awaited=False)
     await asyncio.sleep(harm.arguments["seconds"])
     await part.kill()
-    await part.start()
+    await part.start(is_awaited=False)
     return f"lived {hours:+d} h"
 
 

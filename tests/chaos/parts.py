@@ -7,7 +7,9 @@ python -m tests.chaos.parts operate         (the operator, who decides what is a
 """
 
 import os
+import select
 import sys
+import time
 from pathlib import Path
 
 from agentplatform.embedded.lifeline import die_with_parent
@@ -18,6 +20,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentplatform.settings")
 import django  # noqa: E402  # after the environment
 
 from tests.chaos import crash_points  # noqa: E402
+
+
+def _sleep(seconds: float, /) -> None:
+    select.select((), (), (), seconds)
+
+
+if "FAKETIME" in os.environ:
+    # libfaketime moves the ends of sleeps, which Python names by the monotonic clock; select takes lengths.
+    vars(time)["sleep"] = _sleep
 
 control = os.environ.get(crash_points.CONTROL)
 points = crash_points.install(Path(control)) if control else None
