@@ -118,7 +118,8 @@ class Client:
                 if await self._sent_once():
                     return
             except BROKEN as error:
-                if self.order.key is None:
+                was_sent = not isinstance(error, aiohttp.ClientConnectorError)
+                if self.order.key is None and was_sent:
                     self.record.refusal = type(error).__name__
                     return
             if self.record.task_ids:
