@@ -19,6 +19,9 @@ from tests.chaos.script import call_of
 
 CLOCKS_SECONDS = 0.5
 """How far PostgreSQL's time of a transaction and the outside world's time of a request may be apart."""
+SETTLED = ("ModelAnswered", "ModelFailed", "ModelAbandoned")
+PRICE_USD = (Decimal("0.25"), Decimal(2))
+"""The list price of the model's name, gpt-5-mini, for a million tokens in and out."""
 EXCUSES = ("AttemptLost", "AttemptHandedOver", "CancelRequested", "ModelFailed")
 
 
@@ -200,17 +203,31 @@ def misbilled(history: History) -> Iterator[str]:
             "output_tokens": sum(each["output_tokens"] for each in usage),
             "model_calls": len(answers),
             "tool_calls": len(kept.of("ToolCalled")),
-            "cost_usd": sum((Decimal(event.data["cost_usd"]) for event in answers), Decimal(0)),
+            "cost_usd": sum((Decimal(event.data["cost_usd"]) for event in kept.of(*SETTLED)), Decimal(0)),
         }
         for name, value in told.items():
             if kept.is_final and kept.row[name] != value:
                 yield f"task {kept.number}: {name} is {kept.row[name]}, the journal says {value}"
+        if kept.ledger_usd != kept.row["cost_usd"] and kept.is_final:
+            yield f"task {kept.number}: it cost {kept.row['cost_usd']}, the ledger says {kept.ledger_usd}"
         for event in answers:
             charge = history.charge_of.get(call_of(event.data) or 0)
             if charge is None:
                 yield f"task {kept.number}: an answer is recorded that no model gave"
             elif event.data["usage"] != {name: charge[name] for name in ("input_tokens", "output_tokens")}:
                 yield f"task {kept.number}: call {charge['call']} is recorded with other tokens than were charged"
+
+
+def underbilled(history: History) -> Iterator[str]:
+    """The provider charged more for a task than its client was billed: what is unknown costs what was reserved."""
+    charged: dict[int, Decimal] = defaultdict(Decimal)
+    for charge in history.charges:
+        price = PRICE_USD[0] * charge["input_tokens"] + PRICE_USD[1] * charge["output_tokens"]
+        charged[int(charge["label"].partition(".")[0])] += price / 1_000_000
+    for number, tasks in history.by_number.items():
+        billed = sum((kept.row["cost_usd"] for kept in tasks), Decimal(0))
+        if charged[number] > billed and all(kept.is_final for kept in tasks):
+            yield f"task {number}: the provider charged {charged[number]}, the client was billed {billed}"
 
 
 def unexplained(history: History) -> Iterator[str]:
@@ -247,7 +264,7 @@ def streams(history: History) -> Iterator[str]:
 
 CHECKS: tuple[Check, ...] = (
     lost, stuck, unanswered, refused, doubled, moved_wrongly, told_otherwise, journals, steps_twice, asked_again,
-    effects_twice, misbilled, unexplained, streams,
+    effects_twice, misbilled, underbilled, unexplained, streams,
 )  # fmt: skip
 
 
@@ -280,5 +297,6 @@ def facts(history: History) -> dict[str, Any]:
         "model_answers_recorded": sum(history.recorded_calls.values()),
         "tokens_charged": sum(each["input_tokens"] + each["output_tokens"] for each in whole),
         "tokens_recorded": sum(kept.row["input_tokens"] + kept.row["output_tokens"] for kept in tasks),
+        "billed_usd": str(sum((kept.row["cost_usd"] for kept in tasks), Decimal(0))),
         "tool_requests": dict(Counter(effect["tool"] for effect in history.effects)),
     }

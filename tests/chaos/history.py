@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -55,6 +56,7 @@ class Kept:
     row: dict[str, Any]
     journal: list[Event] = field(default_factory=list)
     moves: list[tuple[str | None, str, str, datetime]] = field(default_factory=list)
+    ledger_usd: Decimal = Decimal(0)
 
     @property
     def number(self) -> int:
@@ -103,4 +105,7 @@ def read(url: str) -> dict[str, Kept]:
         for row in connection.execute("SELECT task_id, was, becomes, note, at FROM chaos_move ORDER BY id"):
             if kept := tasks.get(str(row["task_id"])):
                 kept.moves.append((row["was"], row["becomes"], row["note"], row["at"]))
+        for row in connection.execute("SELECT task_id, sum(amount_usd) AS usd FROM money_ledgerentry GROUP BY task_id"):
+            if kept := tasks.get(str(row["task_id"])):
+                kept.ledger_usd = row["usd"]
     return tasks

@@ -47,6 +47,7 @@ def good() -> History:
         "cost_usd": Decimal("0.002"),
     }  # fmt: skip
     kept = Kept(row, [Event(seq, kind, data, NOW) for seq, (kind, data) in enumerate(events, 1)])
+    kept.ledger_usd = Decimal("0.002")
     kept.moves = [(None, "running", "", NOW), ("running", "completed", "", NOW)]
     task = {"task_id": ID, "status": "completed", "exit_reason": "completed", "result": TEXT}
     frames = [
@@ -122,6 +123,7 @@ SPOILED: dict[str, Callable[[History], object]] = {
     "asked_again": lambda history: history.effects[0].update(at=NOW.timestamp() + 5),  # type: ignore[attr-defined]
     "effects_twice": lambda history: history.effects.append(history.effects[0]),  # type: ignore[attr-defined]  # a list here
     "misbilled": lambda history: task_of(history).row.update(output_tokens=3),
+    "underbilled": lambda history: history.charges[0].update(output_tokens=2000),  # type: ignore[attr-defined]
     "unexplained": lambda history: history.charges.append({**history.charges[0], "call": 3}),  # type: ignore[attr-defined]
     "streams": lambda history: set_frames(history, [*record_of(history).frames[:2], *record_of(history).frames[3:]]),
 }
@@ -149,6 +151,10 @@ def test_it_finds_a_model_that_was_asked_again() -> None:
     history = good()
     later = {**history.charges[0], "call": 3, "is_whole": False, "began": NOW.timestamp() + 5}
     assert violations(replace(history, charges=[*history.charges, later]))["asked_again"]
+
+
+def test_it_finds_a_ledger_that_says_something_else() -> None:
+    assert violations(spoil(lambda history: setattr(task_of(history), "ledger_usd", Decimal(1))))["misbilled"]
 
 
 def test_it_finds_a_stream_that_repeats_itself() -> None:
