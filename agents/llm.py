@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import aiohttp
 import httpx2
 import openai
 from django.conf import settings
@@ -158,7 +159,11 @@ def _refused(status: int, headers: Mapping[str, str]) -> ModelError:
 
 def _was_never_sent(error: BaseException) -> bool:
     """Whether no connection came about, so that the provider cannot have heard the call."""
-    return isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+    cause = error.__cause__
+    # The transport calls every connection that broke a ConnectTimeout; aiohttp's own error says when it broke.
+    origin = cause.__cause__ if cause else None
+    never_connected = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+    return isinstance(cause, httpx2.PoolTimeout) or isinstance(origin, never_connected)
 
 
 def _base_url() -> str:

@@ -12,7 +12,7 @@ from accounts import callers
 from accounts.money.models import Balance, Budget, LedgerEntry, Reservation
 from agents.models import Task
 from tests.api import Persona
-from tests.scripted_model import ScriptedModel
+from tests.scripted_model import CUT, ScriptedModel
 from tests.waiting import eventually
 
 PARALLEL, AFFORDABLE = 50, 5
@@ -82,3 +82,13 @@ def test_of_50_parallel_calls_with_money_for_5_exactly_5_run(
     entries = LedgerEntry.objects.filter(balances__contains=[now.pk])
     assert now.spent_usd == sum(entries.values_list("amount_usd", flat=True))
     assert not Reservation.objects.exists()
+
+
+def test_a_call_that_was_sent_and_broke_off_costs_what_was_reserved(alice: Persona, model: ScriptedModel) -> None:
+    model.answers(CUT, "Yes.")
+    task = alice.execute(cache="bypass").json()
+    assert task["result"] == "Yes."
+    broken, answered = LedgerEntry.objects.order_by("seq")
+    assert (broken.kind, broken.amount_usd) == ("failed", broken.reserved_usd)
+    assert broken.amount_usd > 0
+    assert Decimal(task["cost_usd"]) == broken.amount_usd + answered.amount_usd
