@@ -237,9 +237,9 @@ class Execution:
     async def _call_model(self, effect: CallModel) -> e.Event:
         if (wait_seconds := effect.wait_seconds + random.uniform(0, effect.jitter_seconds)) > 0:  # noqa: S311  # no secret
             await asyncio.sleep(wait_seconds)
-        self._sent.add(effect.key)
         try:
             charge = await self.meter.reserve(effect)
+            self._sent.add(effect.key)
             reply = await llm.call(effect, on_text=self._teller(effect) if self.is_live else None)
         except llm.ModelError as error:
             return self._model_failed(effect, error)
