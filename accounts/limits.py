@@ -73,6 +73,18 @@ async def standings(caller: Caller, kind: Kind) -> tuple[Standing, ...]:
     return _standings(limits, verdict.readings)
 
 
+async def look(caller: Caller, kind: Kind, charge: Charge) -> tuple[tuple[Standing, ...], RateLimited | None]:
+    """Where the caller stands, and how `take` would refuse this call now, if it would; nothing is consumed."""
+    wanted = _limits(caller, kind)
+    limits, verdict = await asked("look", wanted, charge)
+    try:
+        _refuse_what_never_fits(wanted, charge)
+    except RateLimited as refusal:
+        return _standings(limits, verdict.readings), refusal
+    refused = None if verdict.is_admitted else _refusal(limits, verdict, charge)
+    return _standings(limits, verdict.readings), refused
+
+
 async def give_back(admission: Admission) -> None:
     """Undo what an admitted call took: nothing came of it."""
     await asked("back", admission.limits, admission.charge)

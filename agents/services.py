@@ -24,6 +24,7 @@ from agentplatform.logs import log
 from agents import journal, lifecycle, running
 from agents.following import until_ended
 from agents.guards import injection
+from agents.guards.injection import Verdict
 from agents.metering import Meter
 from agents.models import Task
 from agents.orders import Accepted, Mode, Order, plan_for
@@ -41,7 +42,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     a task that was not accepted is given back. A task that runs here goes on when this call is cancelled. Raises
     PlatformError.
     """
-    team = await _team(order)
+    team = await team_for(order)
     if replayed := await _replayed(order):
         return replayed
     _guard(order.request)
@@ -88,7 +89,8 @@ async def look(caller: Caller, task_id: UUID, *, wait_seconds: float = 0) -> Tas
         raise NotFound from error
 
 
-async def _team(order: Order) -> Team:
+async def team_for(order: Order) -> Team:
+    """The agents that an order may involve. Raises Forbidden, or InvalidRequest when there is no such agent."""
     require_agent_type(order.caller, order.request.agent_type)
     team = await team_of(order.request.agent_type)
     if team is None:
@@ -115,8 +117,13 @@ async def _replayed(order: Order) -> Accepted | None:
     return Accepted(task.pk, task, "hit" if task.is_cached else "miss", is_replayed=True)
 
 
+def judged(request: ExecuteRequest) -> Verdict:
+    """What the guard says of all texts that a client sent."""
+    return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
+
+
 def _guard(request: ExecuteRequest) -> None:
-    verdict = injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
+    verdict = judged(request)
     if verdict.verdict == "block":
         raise InjectionDetected(rule=verdict.rule, score=verdict.score)
     if verdict.verdict == "flag":

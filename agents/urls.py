@@ -7,6 +7,7 @@ from agents.usage.views import UsageView
 
 urlpatterns = [
     path("execute", views.ExecuteView.as_view(), name="execute"),
+    path("estimate", views.EstimateView.as_view(), name="estimate"),
     path("status/<uuid:task_id>", views.StatusView.as_view(), name="status"),
     path("events/<uuid:task_id>", views.EventsView.as_view(), name="events"),
     path("cancel/<uuid:task_id>", views.CancelView.as_view(), name="cancel"),

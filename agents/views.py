@@ -19,6 +19,9 @@ from agentplatform.errors import FieldError, InjectionDetected, InvalidRequest, 
 from agentplatform.middleware import request_id_of
 from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
 from agents import documentation, listing, running, schemas, services
+from agents.estimates import documentation as estimate_documentation
+from agents.estimates.schemas import EstimateObject
+from agents.estimates.service import estimate
 from agents.models import Task
 from agents.narration import Position
 from agents.orders import Accepted, Order
@@ -32,11 +35,30 @@ POLL_AFTER_SECONDS = "1"
 Mode = Task.Mode
 
 
-class ExecuteView(KeyView):
-    """Run a task: in the request, in the background, or streamed."""
+class OrderView(KeyView):
+    """The base of views that take an order for a task, and count it themselves."""
 
     scope = "execute"
     limited_by_itself = True
+
+    def _order(self) -> Order:
+        body = self.body(schemas.ExecuteRequest)
+        is_streamed = body.stream or self.request.accepted_renderer.format == EventStreamRenderer.format
+        if body.async_execution and body.stream:
+            raise InvalidRequest([FieldError("stream", "invalid", "Choose one: async_execution or stream.")])
+        mode = Mode.BACKGROUND if body.async_execution else Mode.STREAM if is_streamed else Mode.SYNC
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidRequest(
+                [FieldError("Idempotency-Key", "invalid", "It takes 1 to 255 visible ASCII characters.")]
+            )
+        digest = hashlib.sha256(orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).digest()
+        return Order(self.request.caller, body, mode, request_id_of(self.request._request), key, digest)
+
+
+class ExecuteView(OrderView):
+    """Run a task: in the request, in the background, or streamed."""
+
     renderer_classes = (JSONRenderer, EventStreamRenderer)
 
     @documentation.execute
@@ -61,20 +83,6 @@ class ExecuteView(KeyView):
     async def _admit(self, charge: Charge) -> Admission:
         return await self.take("requests", charge)
 
-    def _order(self) -> Order:
-        body = self.body(schemas.ExecuteRequest)
-        is_streamed = body.stream or self.request.accepted_renderer.format == EventStreamRenderer.format
-        if body.async_execution and body.stream:
-            raise InvalidRequest([FieldError("stream", "invalid", "Choose one: async_execution or stream.")])
-        mode = Mode.BACKGROUND if body.async_execution else Mode.STREAM if is_streamed else Mode.SYNC
-        key = self.request.headers.get("Idempotency-Key")
-        if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-            raise InvalidRequest(
-                [FieldError("Idempotency-Key", "invalid", "It takes 1 to 255 visible ASCII characters.")]
-            )
-        digest = hashlib.sha256(orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).digest()
-        return Order(self.request.caller, body, mode, request_id_of(self.request._request), key, digest)
-
     async def _answer(self, order: Order, accepted: Accepted) -> HttpResponseBase:
         headers = {"X-Cache": accepted.cache, **({"Idempotent-Replayed": "true"} if accepted.is_replayed else {})}
         if order.mode == Mode.STREAM:
@@ -86,6 +94,17 @@ class ExecuteView(KeyView):
             return _ended(task, headers)
         headers |= {"Location": f"/agent/status/{task.pk}", "Retry-After": POLL_AFTER_SECONDS}
         return json_response(task_object(task), status=202, headers=headers)
+
+
+class EstimateView(OrderView):
+    """What a task would cost, and whether it would be admitted."""
+
+    @estimate_documentation.estimate
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Tell what execute would make of the same body, without running it: nothing is spent, written or called."""
+        order = self._order()
+        await self.take("estimates")
+        return json_response(EstimateObject.of(await estimate(order)))
 
 
 class StatusView(KeyView):

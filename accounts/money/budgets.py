@@ -5,6 +5,7 @@ until the short transaction ends; none is held while a model thinks.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,16 @@ def active(client_id: Any) -> Exists:
 def reserved(task_id: Any) -> Exists:
     """For a query: whether anything is reserved for the task. `task_id` is its id, or an OuterRef."""
     return Exists(Reservation.objects.filter(task_id=task_id))
+
+
+def look(payer: Payer) -> list[Balance]:
+    """Where every budget of the payer stands now; nothing is locked or made. A period that is new has an unsaved balance."""
+    found = []
+    for budget in _budgets(payer).annotate(start=periods.present_start()).order_by("pk"):
+        balance = Balance.objects.filter(budget=budget, period_start=budget.start).first()
+        found.append(balance or _unopened(budget, budget.start))
+        found[-1].budget = budget
+    return found
 
 
 def record(payer: Payer, movements: Movements, *, has_budgets: bool) -> None:
@@ -130,9 +141,14 @@ def _opened(budget: Budget) -> int:
     start = budget.start  # type: ignore[attr-defined]  # annotated
     found = Balance.objects.filter(budget=budget, period_start=start).first()
     if found is None:
-        carried = ZERO if budget.period == Budget.Period.LIFETIME else _spent_before(budget, start)
-        found = Balance.objects.create(budget=budget, period_start=start, spent_usd=carried, carried_usd=carried)
+        found = _unopened(budget, start)
+        found.save(force_insert=True)
     return found.pk
+
+
+def _unopened(budget: Budget, start: datetime) -> Balance:
+    carried = ZERO if budget.period == Budget.Period.LIFETIME else _spent_before(budget, start)
+    return Balance(budget=budget, period_start=start, spent_usd=carried, carried_usd=carried)
 
 
 def _spent_before(budget: Budget, start: object) -> Decimal:

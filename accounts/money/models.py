@@ -108,6 +108,12 @@ class Balance(models.Model):
     def __str__(self) -> str:
         return f"{self.budget} from {self.period_start:%Y-%m-%d}"
 
+    @property
+    def left_usd(self) -> Decimal:
+        """What is neither spent nor reserved; below 0 when more was spent than a soft budget says."""
+        left: Decimal = self.budget.limit_usd - self.spent_usd - self.reserved_usd
+        return left
+
 
 class Reservation(models.Model):
     """What is set aside of one balance for one model call: until its settlement, whatever becomes of its process.

@@ -1,0 +1,86 @@
+"""What `execute` would make of an order: the same steps, none of which takes, writes or calls anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from accounts import limits
+from accounts.limits import Standing
+from accounts.money import budgets
+from accounts.money.models import Balance
+from accounts.money.movements import Payer
+from accounts.money.refusing import refusal
+from agentplatform.database import in_database
+from agentplatform.errors import InjectionDetected, PlatformError, TaskFailed
+from agents import cache, services
+from agents.engine.budget import worst_case
+from agents.engine.decide import decide
+from agents.engine.effects import CallModel, Record
+from agents.engine.events import TaskEnded
+from agents.engine.state import start
+from agents.engine.types import AgentSpec
+from agents.estimates.bounds import NOTHING, Bounds, bounds
+from agents.guards.injection import Verdict
+from agents.orders import Order, Plan, plan_for
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What would become of an order. `refusal` is the error that `execute` would raise now, if any."""
+
+    cost: Bounds
+    is_cached: bool
+    guard: Verdict
+    agents: Sequence[AgentSpec]
+    limits: Sequence[Standing]
+    budgets: Sequence[Balance]
+    refusal: PlatformError | None
+
+
+async def estimate(order: Order) -> Estimate:
+    """Look ahead. Raises the PlatformErrors of `execute` that say that the order itself is wrong."""
+    team = await services.team_for(order)
+    guard = services.judged(order.request)
+    plan = plan_for(order, team)
+    is_cached = await cache.found(plan.policy) is not None
+    standings, rate_limited = await limits.look(order.caller, "requests", plan.charge)
+    balances = await in_database(budgets.look, _payer(plan)) if order.caller.has_budgets else []
+    blocked = InjectionDetected(rule=guard.rule, score=guard.score) if guard.verdict == "block" else None
+    calls, over_cap = ([], None) if is_cached else _beginning(plan)
+    cost = bounds(plan.opening, team.lead.spec, calls) if calls else Bounds(NOTHING, NOTHING)
+    over_budget = _over_budget(balances, sum(map(worst_case, calls), NOTHING))
+    return Estimate(
+        cost=_within(cost, balances),
+        is_cached=is_cached,
+        guard=guard,
+        agents=list(team.members.values()),
+        limits=standings,
+        budgets=balances,
+        refusal=blocked or rate_limited or over_cap or over_budget,
+    )
+
+
+def _beginning(plan: Plan) -> tuple[list[CallModel], PlatformError | None]:
+    """The first model calls; or none, and the error of a task that its own caps end before them."""
+    effects = decide(start(plan.opening, plan.team.members))
+    for effect in effects:
+        if isinstance(effect, Record) and isinstance(effect.event, TaskEnded):
+            return [], TaskFailed(effect.event.exit_reason, effect.event.message, {})
+    return [effect for effect in effects if isinstance(effect, CallModel)], None
+
+
+def _payer(plan: Plan) -> Payer:
+    return Payer(plan.task_id, plan.order.caller.client_id, plan.order.caller.key_id)
+
+
+def _within(cost: Bounds, balances: Sequence[Balance]) -> Bounds:
+    """No task can cost more than its client's budgets have left."""
+    left = [balance.left_usd for balance in balances if balance.budget.is_hard]
+    most = min([cost.most_usd, *left])
+    return Bounds(min(cost.least_usd, most), most)
+
+
+def _over_budget(balances: Sequence[Balance], needed: Decimal) -> PlatformError | None:
+    """As `budgets.record` refuses: the first budget that cannot bear the first calls."""
+    short = (balance for balance in balances if balance.budget.is_hard and needed > max(balance.left_usd, NOTHING))
+    return next((refusal(balance, needed) for balance in short), None) if needed else None
