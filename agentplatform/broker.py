@@ -1,6 +1,12 @@
-"""Celery's Redis transport, mended: a lost connection must not end the worker."""
+"""Celery's connection to its broker, mended: a lost one must neither end the worker nor keep it waiting."""
 
+from functools import partial
+from typing import Any
+
+from celery.worker import consumer
 from kombu.transport import redis
+
+MOST_SECONDS_BETWEEN_TRIES = 5
 
 
 class QoS(redis.QoS):
@@ -23,6 +29,25 @@ class QoS(redis.QoS):
             super().reject(delivery_tag, requeue)
 
 
+class Channel(redis.Channel):
+    """Loses its idle connections with the one on which it listens: they are as dead, and each would be waited for in turn."""
+
+    QoS = QoS
+
+    def _on_connection_disconnect(self, connection: Any) -> None:
+        super()._on_connection_disconnect(connection)  # type: ignore[misc]  # the stubs leave out what is kombu's own
+        if pool := vars(self).get("_pool"):
+            pool.disconnect(inuse_connections=False)
+
+
 def mend() -> None:
-    """Have every channel of this process to a Redis broker use it."""
-    redis.Channel.QoS = QoS
+    """Have every connection of this process to a Redis broker use these."""
+    redis.Transport.Channel = Channel
+
+
+class Consumer(consumer.Consumer):
+    """Takes messages from the broker, and asks soon whether one that was away is back. Celery would wait up to 30 s."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        conn.ensure_connection = partial(conn.ensure_connection, interval_max=MOST_SECONDS_BETWEEN_TRIES)
+        return super().ensure_connected(conn)

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging
+from celery.signals import celeryd_init, setup_logging, worker_init
 
 from agentplatform import broker
 
@@ -25,3 +25,12 @@ def keep_our_logging(**_: Any) -> None:
 def leave_out_the_banner(instance: Any = None, **_: Any) -> None:
     """What the worker's banner says stands in the settings; the log is for events."""
     instance.quiet = True
+
+
+@worker_init.connect
+def speak_to_no_other_worker(sender: Any = None, **_: Any) -> None:
+    """Whatever the command line says: workers look for each other in PostgreSQL, and nobody reads what they would publish.
+
+    A heartbeat of Celery's, every 2 s from the thread that also listens for tasks, waits on a dead connection each time.
+    """
+    sender.options.update(without_mingle=True, without_gossip=True, without_heartbeat=True)

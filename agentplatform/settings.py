@@ -463,6 +463,7 @@ CELERY_TASK_DEFAULT_QUEUE = "agents"
 CELERY_TASK_QUEUES = [Queue("agents"), Queue("agents.long")]
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONSUMER = "agentplatform.broker.Consumer"
 CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -470,14 +471,14 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 4
-# A connection that went dead without a word is noticed by worker and publishers alike within about 11 seconds.
+# A connection that went dead without a word is noticed by worker and publishers alike within seconds (docs/decisions.md).
 if CELERY_BROKER_URL.startswith("amqp"):
     CELERY_BROKER_HEARTBEAT = 5
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"read_timeout": 5, "write_timeout": 5}
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": "ap:celery:", "visibility_timeout": 3600,
-        "socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 5,
+        "socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 3,
     }  # fmt: skip
 
 # Logs and metrics ---------------------------------------------------------------------------------------------------

@@ -29,10 +29,10 @@ def running_stores(data_dir: Path, tuning: Mapping[str, str] = postgres.FOR_TEST
 
 
 @contextlib.contextmanager
-def running(program: Program, log_dir: Path) -> Iterator[int]:
+def running(program: Program, log_dir: Path, *, within: float = START_SECONDS) -> Iterator[int]:
     """Run one program until the block ends; give its process id once it is ready. Its output goes to a file.
 
-    Raises PreparationFailed when it ends or stays silent instead of becoming ready.
+    Raises PreparationFailed when it ends, or is not ready `within` so many seconds.
     """
     log_file = log_dir / f"{program.name}.log"
     with log_file.open("wb") as log:
@@ -47,14 +47,14 @@ def running(program: Program, log_dir: Path) -> Iterator[int]:
             stderr=log,
         )
     try:
-        _wait_until_ready(program, process, log_file)
+        _wait_until_ready(program, process, log_file, within)
         yield process.pid
     finally:
         _stop(program, process)
 
 
-def _wait_until_ready(program: Program, process: "subprocess.Popen[bytes]", log_file: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_until_ready(program: Program, process: "subprocess.Popen[bytes]", log_file: Path, within: float) -> None:
+    deadline = time.monotonic() + within
     while not program.is_ready(process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
             raise PreparationFailed(f"{program.name} did not start; {log_file} says why")

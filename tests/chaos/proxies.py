@@ -15,6 +15,8 @@ class Proxy:
         self.name = name
         self.target = target
         self.port = 0
+        self.taken = 0
+        """How many connections were made to it."""
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._server: asyncio.Server | None = None
@@ -35,9 +37,15 @@ class Proxy:
         for task in self._serving:
             task.cancel()
 
-    def freeze(self) -> None:
-        """Let nothing pass any more, in either direction; new connections are taken and hang as well."""
+    def freeze(self, *, is_new_spared: bool = False) -> None:
+        """Let nothing pass any more, in either direction; new connections are taken and hang as well.
+
+        With `is_new_spared` they pass, and those of today are dead for good, as when a firewall forgot them.
+        """
         self._thawed.clear()
+        if is_new_spared:
+            self._thawed = asyncio.Event()
+            self._thawed.set()
 
     def thaw(self, *, is_cut: bool) -> None:
         """Let everything pass again: what waited, or with `is_cut` only what comes over new connections."""
@@ -54,14 +62,16 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._serving.add(task)
+        self.taken += 1
         self._writers.add(writer)
         ours: set[asyncio.StreamWriter] = {writer}
+        thawed = self._thawed
         try:
-            await self._thawed.wait()
+            await thawed.wait()
             there, away = await asyncio.open_connection(LOOPBACK, self.target)
             ours.add(away)
             self._writers.add(away)
-            await asyncio.gather(self._pass(reader, away), self._pass(there, writer))
+            await asyncio.gather(self._pass(reader, away, thawed), self._pass(there, writer, thawed))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -70,9 +80,9 @@ class Proxy:
                 each.transport.abort()
             self._serving.discard(task)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, thawed: asyncio.Event) -> None:
         while data := await reader.read(CHUNK):
-            await self._thawed.wait()
+            await thawed.wait()
             writer.write(data)
             await writer.drain()
         with contextlib.suppress(OSError):
