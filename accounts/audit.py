@@ -14,9 +14,10 @@ from django.http import HttpRequest
 
 from accounts.callers import Caller
 from accounts.models import ApiKey, AuditEntry, Client, Tier
+from accounts.money.models import Budget, Price
 from agentplatform.middleware import request_id_of
 
-Audited = ApiKey | Client | Tier
+Audited = ApiKey | Client | Tier | Budget | Price
 ActorKind = Literal["operator", "key", "command", "start"]
 # Neither secrets nor what each use or save changes.
 LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}

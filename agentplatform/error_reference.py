@@ -144,9 +144,10 @@ ENTRIES = (
     ),
     Entry(
         errors.BudgetExceeded("The next model call could take the task past its limit of 0.50 US dollars."),
-        "Going on could have cost more than the task's limit or the client's budget allows. A task that had begun is "
-        "kept; it stands under task.",
-        "Raise limits.max_cost_usd where the agent allows it, ask for less, or talk to an operator about the budget.",
+        "Going on could have cost more than the task's limit or a budget of the client or key allows; budget has its "
+        "figures. Or the model has no price. A task that had begun is kept; it stands under task.",
+        "Ask for less (limits.max_output_tokens), wait until resets_at, raise limits.max_cost_usd where the agent allows "
+        "it, or talk to an operator about the budget or the price.",
     ),
     Entry(
         errors.Forbidden(

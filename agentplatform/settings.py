@@ -95,8 +95,10 @@ LOCAL_MODEL_URL = environment.url(
 )
 if MODEL_IS_EMBEDDED:
     OPENAI_BASE_URL = EMBEDDED.model_url or LOCAL_MODEL_URL
+# The small model that comes with the platform, as `make run` and the compose files serve it. It is free.
+LOCAL_MODEL = "smollm2-135m-instruct"
 AGENT_MODEL = environment.text(
-    "AGENT_MODEL", "smollm2-135m-instruct" if MODEL_IS_EMBEDDED else "gpt-5-mini",
+    "AGENT_MODEL", LOCAL_MODEL if MODEL_IS_EMBEDDED else "gpt-5-mini",
     unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
 )
 MODEL_TIMEOUT_SECONDS = environment.decimal(
@@ -443,6 +445,14 @@ UNFOLD: dict[str, Any] = {
                     _link("Tiers", "speed", "accounts_tier"),
                     _link("Refusals", "block", "accounts_refusal"),
                     _link("Audit", "history_edu", "accounts_auditentry"),
+                ],
+            },
+            {
+                "title": "Money",
+                "items": [
+                    _link("Budgets", "savings", "money_budget"),
+                    _link("Prices", "sell", "money_price"),
+                    _link("Ledger", "receipt_long", "money_ledgerentry"),
                 ],
             },
             {

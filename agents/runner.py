@@ -15,7 +15,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
-from agents import draining, journal, leases, lifecycle, llm
+from agents import draining, journal, leases, lifecycle, llm, prices
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
@@ -70,6 +70,7 @@ class Execution:
 
     def open(self) -> None:
         """Decide the first effects, so that their announcements can be saved together with the task itself."""
+        self.state = replace(self.state, team=prices.with_prices_of_now(self.state.team))
         self._announce(effect for effect in self._settle() if effect.key not in self._under_way)
 
     def saved(self, last_seq: int) -> None:
@@ -111,6 +112,7 @@ class Execution:
                 self._note(e.AttemptHandedOver(attempt=self.state.attempt))
                 return lifecycle.hand_over
             if not self._fresh:
+                await prices.refresh()
                 self.open()
             if self.state.ended:
                 break

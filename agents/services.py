@@ -22,6 +22,7 @@ from agentplatform.errors import (
 )
 from agentplatform.logs import log
 from agents import journal, lifecycle, running
+from agents.engine.types import unpriced
 from agents.following import until_ended
 from agents.guards import injection
 from agents.guards.injection import Verdict
@@ -46,6 +47,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     if replayed := await _replayed(order):
         return replayed
     _guard(order.request)
+    _check_price(team)
     plan = plan_for(order, team)
     admission = await admit(plan.charge)
     try:
@@ -120,6 +122,13 @@ async def _replayed(order: Order) -> Accepted | None:
 def judged(request: ExecuteRequest) -> Verdict:
     """What the guard says of all texts that a client sent."""
     return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
+
+
+def _check_price(team: Team) -> None:
+    """Refuse what can cost nobody knows how much, before there is a task. Delegates' models are checked when it is their turn."""
+    lead = team.lead.spec
+    if not lead.price.is_known:
+        raise BudgetExceeded(unpriced(lead.model), members={"rule": "unpriced_model", "model": lead.model})
 
 
 def _guard(request: ExecuteRequest) -> None:

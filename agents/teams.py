@@ -8,6 +8,7 @@ from typing import cast
 from django.conf import settings
 
 from agentplatform.database import in_database
+from agents import prices
 from agents.engine.types import AgentSpec, Model, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
@@ -76,11 +77,13 @@ async def team_of(slug: str) -> Team | None:
 def specs_of(version_ids: Mapping[str, int]) -> dict[str, AgentSpec]:
     """The agents of a journal, by the versions it names. Versions do not change, so a task keeps its meaning."""
     versions = AgentVersion.objects.select_related("agent").in_bulk(list(version_ids.values()))
+    prices.read()
     known = set(version_ids)
     return {slug: _spec(versions[version_id], known) for slug, version_id in version_ids.items()}
 
 
 def _published() -> dict[str, Offer]:
+    prices.read()
     rows = AgentVersion.objects.select_related("agent").filter(
         status=AgentVersion.Status.PUBLISHED, agent__is_active=True
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from accounts import callers, edge, limits, refusals
 from agentplatform import health, redis
-from agents import breaker, metrics, teams
+from agents import breaker, metrics, prices, teams
 from agents import health as agents_health
 
 
@@ -23,6 +23,7 @@ FORGET: list[Callable[[], object]] = [
     refusals.forget,
     health._kept.clear,
     teams.forget,
+    prices.forget,
     breaker.forget,
     metrics.forget,
     _let_redis_be_tried,

@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from accounts.admin.audit import Audited
 from accounts.models import LIMITS, ApiKey, Client, Tier
+from accounts.money.admin import BudgetsInline
 
 STATE_COLOURS = {"active": "success", "expired": "warning", "inactive": "info", "revoked": "danger"}
 
@@ -60,7 +61,7 @@ class ClientAdmin(Audited):
     list_select_related = ("tier",)
     search_fields = ("name", "keys__prefix")
     fields = ("name", "tier", "is_active")
-    inlines = (KeysInline,)
+    inlines = (BudgetsInline, KeysInline)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

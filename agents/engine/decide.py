@@ -8,7 +8,7 @@ from agents.engine.effects import CallModel, CallTool, Effect, Record
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import messages
 from agents.engine.state import OpenTool, Run, State, start
-from agents.engine.types import AgentSpec
+from agents.engine.types import AgentSpec, unpriced
 
 MAX_TOOL_FAILURES = 3
 MAX_REPAIRS = 2
@@ -27,6 +27,8 @@ def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
     calls = [effect for effect in effects if isinstance(effect, CallModel)]
     if state.model_calls + len(calls) > state.limits.max_steps:
         return [_failed("max_steps", f"The task needs more than its {state.limits.max_steps} model calls.")]
+    if model := next((call.model.name for call in calls if not call.model.price.is_known), None):
+        return [_failed("budget_exceeded", unpriced(model))]
     if not fits(calls, state.cost_usd, state.limits.max_cost_usd):
         limit = f"max_cost_usd of {state.limits.max_cost_usd}"
         return [_failed("budget_exceeded", f"The next model call could take the task past its {limit}.")]

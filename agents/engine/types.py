@@ -30,13 +30,23 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens."""
+    """US dollars per million tokens. What has no known price cannot be called: nobody could say what it costs at most."""
 
     input_usd: Decimal
     output_usd: Decimal
+    is_known: bool = True
 
 
 FREE = Price(Decimal(0), Decimal(0))
+UNPRICED = Price(Decimal(0), Decimal(0), is_known=False)
+
+
+def unpriced(model: str) -> str:
+    """What a client is told of a model without a price."""
+    return (
+        f"The model {model} has no price, so what it costs cannot be bounded and it is not called. An operator has to set "
+        f"one under Money › Prices in the console, or by manage.py setprice; 0 means free."
+    )
 
 
 @dataclass(frozen=True, slots=True)
