@@ -199,7 +199,8 @@ def hand_over(by: Holder, new: Sequence[e.Event]) -> int:
         last = _written(by, new, Status.QUEUED, **_laid_aside())
         # A repeated write may find that another process has claimed it meanwhile.
         if Task.objects.filter(pk=by.task_id, status=Status.QUEUED).exists():
-            told = {"publish_at": Now() + REPUBLISH_AFTER, "published": 1}
+            # The process may end before its own message is out, so the next sweep sends one as well.
+            told = {"publish_at": Now(), "published": 0}
             Outbox.objects.update_or_create(task_id=by.task_id, defaults=told)
     return last
 
