@@ -8,6 +8,8 @@ from django.http import StreamingHttpResponse
 
 from agentplatform.database import in_database
 from agentplatform.encoding import encoded
+from agentplatform.errors import Unavailable
+from agentplatform.logs import log
 from agents import journal
 from agents.following import frames
 from agents.narration import Frame, Position
@@ -23,7 +25,10 @@ def event_stream(
     on_gone: Callable[[], None] = lambda: None,
     headers: Mapping[str, str] | None = None,
 ) -> StreamingHttpResponse:
-    """The task's events after a position, until it ends. `on_gone` is called when the client leaves before that."""
+    """The task's events after a position, until it ends. `on_gone` is called when the client leaves before that.
+
+    While PostgreSQL cannot be reached the stream breaks off, and the client goes on from its last event.
+    """
     response = StreamingHttpResponse(
         _told(task_id, after, on_gone), content_type="text/event-stream", headers=dict(headers or {})
     )
@@ -39,6 +44,8 @@ async def _told(task_id: UUID, after: Position, on_gone: Callable[[], None]) -> 
                 yield KEEP_ALIVE
                 continue
             yield await _encoded(frame, task_id)
+    except Unavailable:
+        log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="database unreachable")
     except (GeneratorExit, asyncio.CancelledError):
         # The client went away. Had the task ended, there would be nothing left to do for it.
         on_gone()

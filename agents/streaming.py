@@ -150,7 +150,8 @@ class Hub:
                                 self._receive(message)
                     finally:
                         subscribing.cancel()
-            except (RedisError, OSError, TimeoutError):
+            except (RedisError, OSError, TimeoutError, AttributeError):
+                # An AttributeError is redis-py's own, where the connection goes away while it reconnects.
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _subscribe(self, pubsub: PubSub) -> None:

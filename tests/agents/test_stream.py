@@ -9,6 +9,7 @@ from agents.engine.events import TaskEnded
 from agents.models import Event
 from tests import outages
 from tests.api import Persona, ServerEvent, Stream
+from tests.fixtures import Logs
 from tests.scripted_model import ScriptedModel, cut, text, tool_call
 from tests.waiting import eventually
 
@@ -202,3 +203,16 @@ def test_the_journal_ends_once(alice: Persona) -> None:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert [event.type for event in events].count(TaskEnded.__name__) == 1
     assert eventually(lambda: alice.status(task_id).json()["status"]) == "completed"
+
+
+def test_no_text_is_lost_while_the_database_is_away(alice: Persona, model: ScriptedModel, logs: Logs) -> None:
+    hold = model.holds("One two.", after=1)
+    with alice.stream("Count.") as stream:
+        first = stream.until("text.delta")
+        with outages.postgres_away():
+            hold.release()
+            eventually(lambda: logs.events("agent_task_write_postponed"))
+    with alice.events(first.data["task_id"], last_event_id=first.id) as rest:
+        assert first.data["text"] + rest.text == "One two."
+        assert rest.names[-1] == "task.completed"
+    assert not logs.events("internal_error")
