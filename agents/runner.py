@@ -157,7 +157,9 @@ class Execution:
     def _note(self, event: e.Event) -> None:
         if isinstance(event, e.TaskEnded | e.AttemptHandedOver):
             for call in self.state.open_calls:
-                self._note(abandoned(call, is_sent=("model", call.run) in self._sent))
+                given_up = abandoned(call, is_sent=("model", call.run) in self._sent)
+                metrics.cost_usd_total.labels(call.model).inc(float(given_up.cost_usd))
+                self._note(given_up)
         self.state = evolve(self.state, event)
         self.pending.append(event)
 
@@ -267,6 +269,8 @@ class Execution:
         model, message = effect.model.name, str(error)
         metrics.model_failures_total.labels(model).inc()
         log(__name__).warning("model_call_failed", task_id=str(self.task_id), model=model, error=message)
+        price = worst_case(effect) if error.usage is None else cost(effect.model.price, error.usage)
+        metrics.cost_usd_total.labels(model).inc(float(price))
         is_too_late = (error.retry_after_seconds or 0.0) >= self.deadline - time.monotonic()
         if error.is_retryable and is_too_late:
             message = f"{message} It asks to wait longer than the task has time."
@@ -278,7 +282,7 @@ class Execution:
             is_retryable=error.is_retryable and not is_too_late,
             model=model,
             retry_after_seconds=error.retry_after_seconds,
-            cost_usd=worst_case(effect) if error.usage is None else cost(effect.model.price, error.usage),
+            cost_usd=price,
             reserved_usd=worst_case(effect),
             was_asked=not isinstance(error, llm.NotAsked),
         )

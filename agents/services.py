@@ -1,6 +1,7 @@
 """What the platform does for a client: execute, cancel, approve, look. The story in domain words."""
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +23,15 @@ from agentplatform.errors import (
 )
 from agentplatform.logs import log
 from agents import journal, lifecycle, running
+from agents.engine.budget import output_tokens_that_fit
+from agents.engine.decide import first_calls
 from agents.engine.types import unpriced
 from agents.following import until_ended
 from agents.guards import injection
 from agents.guards.injection import Verdict
 from agents.metering import Meter
 from agents.models import Task
-from agents.orders import Accepted, Mode, Order, plan_for
+from agents.orders import Accepted, Mode, Order, Plan, plan_for
 from agents.schemas import ExecuteRequest
 from agents.teams import Team, offers, team_of
 
@@ -54,9 +57,12 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
         return await (running.queue(plan) if order.mode == Mode.BACKGROUND else running.run_here(plan))
     except running.Interrupted:
         raise
-    except (Unavailable, BudgetExceeded):
+    except Unavailable:
         await limits.give_back(admission)
         raise
+    except BudgetExceeded as refusal:
+        await limits.give_back(admission)
+        raise _with_what_would_pass(refusal, plan) from None
     except lifecycle.AlreadyAccepted:
         # The same key came twice at once, and the other was first.
         await limits.give_back(admission)
@@ -129,6 +135,16 @@ def _check_price(team: Team) -> None:
     lead = team.lead.spec
     if not lead.price.is_known:
         raise BudgetExceeded(unpriced(lead.model), members={"rule": "unpriced_model", "model": lead.model})
+
+
+def _with_what_would_pass(refusal: BudgetExceeded, plan: Plan) -> BudgetExceeded:
+    """The refusal, with the longest answer that the money left would pay."""
+    left = Decimal(refusal.members["budget"]["remaining_usd"])
+    fit = min((output_tokens_that_fit(call, left) for call in first_calls(plan.opening, plan.team.members)), default=0)
+    if not fit:
+        return refusal
+    detail = f"{refusal.detail} A limits.max_output_tokens of {fit} would pass now."
+    return BudgetExceeded(detail, members={**refusal.members, "would_pass": {"max_output_tokens": fit}})
 
 
 def _guard(request: ExecuteRequest) -> None:

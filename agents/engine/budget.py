@@ -25,6 +25,13 @@ def worst_case(call: CallModel) -> Decimal:
     return cost(call.model.price, _most_usage(call))
 
 
+def output_tokens_that_fit(call: CallModel, usd: Decimal) -> int:
+    """How long the answer may be at most for the call to cost no more than this at its worst; 0 when none may."""
+    price = call.model.price
+    for_output = usd * MILLION - price.input_usd * _most_usage(call).input_tokens
+    return max(0, int(for_output / price.output_usd)) if price.output_usd else 0
+
+
 def most_tokens(call: CallModel) -> int:
     """The same bound in tokens, in and out together."""
     usage = _most_usage(call)

@@ -10,7 +10,8 @@ import pytest
 
 from accounts import callers
 from accounts.money.models import Balance, Budget, LedgerEntry, Reservation
-from agents.models import Task
+from agents.models import Event, Task
+from tests import personas
 from tests.api import Persona
 from tests.fixtures import Counted, Logs
 from tests.scripted_model import CUT, ScriptedModel, tool_call
@@ -131,6 +132,26 @@ def test_a_keys_budget_is_its_own(alice: Persona, bob: Persona, model: ScriptedM
     assert bob.execute().status_code == 200
 
 
+def test_a_key_that_succeeds_another_draws_on_its_budget(
+    alice: Persona, persona: Callable[[personas.Identity], Persona], model: ScriptedModel
+) -> None:
+    give(alice, "0.000001", api_key=alice.api_key)
+    successor = persona(personas.new_key(alice.client, "rotated", family=alice.api_key.family))
+    assert successor.execute().json()["budget"]["holder"] == "key"
+
+
+def test_the_answer_length_that_is_told_would_pass(alice: Persona, model: ScriptedModel, worst: Decimal) -> None:
+    give(alice, worst / 2)
+    body = alice.execute("Do number 00.", cache="bypass").json()
+    fit = body["would_pass"]["max_output_tokens"]
+    assert f"A limits.max_output_tokens of {fit} would pass now." in body["detail"]
+    too_long, just = (
+        alice.execute("Do number 00.", cache="bypass", limits={"max_output_tokens": tokens})
+        for tokens in (fit + 1, fit)
+    )
+    assert (too_long.status_code, just.status_code) == (402, 200)
+
+
 def test_a_soft_budget_refuses_nothing_and_says_so_once(
     alice: Persona, model: ScriptedModel, logs: Logs, counted: Counted
 ) -> None:
@@ -174,6 +195,19 @@ def test_a_call_cancelled_under_way_costs_what_was_reserved(
     task = alice.post(f"/agent/cancel/{task_id}").json()
     assert (task["status"], Decimal(task["cost_usd"])) == ("cancelled", worst)
     assert (balance(budget).spent_usd, balance(budget).reserved_usd) == (worst, 0)
+
+
+def test_a_call_that_had_not_been_sent_costs_nothing(alice: Persona, model: ScriptedModel, worker: None) -> None:
+    budget = give(alice, 1)
+    model.fails(429, retry_after=8)
+    task_id = alice.execute(async_execution=True, cache="bypass").json()["task_id"]
+    calls = Event.objects.filter(task_id=task_id, type="ModelCalled")
+    eventually(lambda: calls.count() == 2)
+    assert alice.post(f"/agent/cancel/{task_id}").json()["cost_usd"] == "0"
+    entries = LedgerEntry.objects.order_by("seq")
+    assert [entry.kind for entry in entries] == ["failed", "unsent"]
+    assert not any(entry.amount_usd for entry in entries)
+    assert (balance(budget).spent_usd, balance(budget).reserved_usd) == (0, 0)
 
 
 @pytest.mark.parametrize(("status", "is_paid"), [(500, False), (429, False), (400, False), (504, True)])

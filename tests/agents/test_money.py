@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import Sum
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -286,3 +287,39 @@ def test_no_interleaving_loses_or_overspends_money(database: World) -> None:
             max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def _queries(*, has_budgets: bool) -> tuple[int, int]:
+    """How many a task of one model call takes: to be accepted, and to be ended."""
+    key = ApiKey.objects.filter(client__name="Wonderland").order_by("pk")[0]
+    version = AgentVersion.objects.get(agent__slug="general", status="published")
+    opening = e.TaskAccepted(
+        agent="general", team={"general": version.pk}, input=TaskInput("What?"), limits=RunLimits(Decimal(1), 9, 9, 9)
+    )
+    call = called("0", 1, Decimal("0.1"))
+    task_id = uuid7()
+    row = {
+        "id": task_id, "client_id": key.client_id, "api_key_id": key.pk, "agent_type": "general",
+        "agent_version_id": version.pk, "mode": "sync", "timeout_seconds": 60,
+    }  # fmt: skip
+    first = [opening, e.AttemptStarted(attempt=1), call]
+    with CaptureQueriesContext(connection) as accepting:
+        lifecycle.accept(lifecycle.NewTask(row, has_budgets=has_budgets), first, status=Status.RUNNING)
+    last = [answered(call, Decimal(1)), ENDED]
+    ending = lifecycle.Ending.of(fold([*first, *last], specs_of(opening.team)))
+    by = lifecycle.Holder(task_id, 1, 3)
+    with CaptureQueriesContext(connection) as ending_it:
+        lifecycle.append(by, last, ending)
+    return _count(accepting), _count(ending_it)
+
+
+def _count(captured: CaptureQueriesContext) -> int:
+    return sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured.captured_queries)
+
+
+def test_a_client_without_budgets_pays_for_its_ledger_line_alone(database: World) -> None:
+    # The task and its events; then its move, its number, its events, and the ledger's line.
+    assert _queries(has_budgets=False) == (2, 4)
+    Budget.objects.create(client=Task.objects.get().client, period="lifetime", limit_usd=6)
+    _queries(has_budgets=True)  # makes the period's balance
+    assert _queries(has_budgets=True) == (2 + 5, 4 + 5)
