@@ -25,6 +25,8 @@ SLOW := tests/end_to_end tests/browser tests/chaos
 test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytest is told
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || \
 		echo 'Chromium is missing, so the browser tests will be skipped. Debian and Ubuntu: apt-get install chromium' >&2
+	@{ command -v rabbitmq-server || command -v /usr/lib/rabbitmq/bin/rabbitmq-server; } > /dev/null || \
+		echo 'RabbitMQ is missing, so its test will be skipped. Debian and Ubuntu: apt-get install rabbitmq-server' >&2
 	@if [ -n '$(ARGS)' ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
 	$(BIN)/python -m pytest --cov $(SLOW:%=--ignore=%) && exec $(BIN)/python -m pytest $(SLOW)
 

@@ -484,6 +484,7 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 4
 # A connection that went dead without a word is noticed by worker and publishers alike within seconds (docs/decisions.md).
 if CELERY_BROKER_URL.startswith("amqp"):
     CELERY_BROKER_HEARTBEAT = 5
+    CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # or a message that RabbitMQ takes back would end the worker
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"read_timeout": 5, "write_timeout": 5}
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {

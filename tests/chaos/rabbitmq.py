@@ -13,14 +13,19 @@ from amqp.exceptions import NotFound
 from agentplatform.embedded.ports import LOOPBACK, free_port
 from agentplatform.embedded.program import Program
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+
+def find_server() -> str | None:
+    """Where the package rabbitmq-server has put it; None where that is not installed."""
+    return shutil.which(SERVER) or shutil.which("rabbitmq-server")
 
 
 class RabbitMQ:
     """A broker that listens on loopback; needs the package rabbitmq-server."""
 
     def __init__(self, folder: Path) -> None:
-        server = SERVER if SERVER.exists() else shutil.which("rabbitmq-server")
+        server = find_server()
         if server is None:
             raise SystemExit("RabbitMQ is missing. Debian and Ubuntu: apt-get install rabbitmq-server")
         folder.mkdir(parents=True, exist_ok=True)
