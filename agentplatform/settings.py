@@ -176,6 +176,11 @@ KEY_ROTATION_OVERLAP_HOURS = environment.number(
 REFUSALS_KEPT_DAYS = environment.number(
     "REFUSALS_KEPT_DAYS", 14, least=1, most=365, meaning="How long the record of a refused call is kept."
 )
+PREVIEW_DAYS = environment.number(
+    "PREVIEW_DAYS", 7, least=1, most=90,
+    meaning="How many days of recorded requests the preview of a changed limit replays; refused ones are known for "
+    "REFUSALS_KEPT_DAYS, tasks for TASKS_KEPT_DAYS.",
+)
 TRUSTED_PROXIES = environment.number(
     "TRUSTED_PROXIES", 0, least=0, most=10,
     meaning="How many proxies of your own stand before the platform; their X-Forwarded-For is believed, nobody else's.",
@@ -393,6 +398,7 @@ HEALTH_CHECKS = {
 if CELERY_BROKER_URL != REDIS_URL:
     HEALTH_CHECKS["broker"] = "agentplatform.broker_health.broker"
 TASKS_BY_STATUS = "agents.metrics.tasks_by_status"  # for /metrics, as checks are for /health
+DECISIONS = "agents.decisions.admitted"  # for previews of changed limits
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
 

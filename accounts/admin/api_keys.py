@@ -13,9 +13,10 @@ from unfold.decorators import action, display
 
 from accounts import audit, services
 from accounts.admin.api_key_form import ApiKeyForm, RotationForm
-from accounts.admin.audit import Audited
 from accounts.admin.clients import STATE_COLOURS
+from accounts.admin.previewed import Previewed
 from accounts.models import ApiKey
+from accounts.preview import previews
 
 FACTS = ("prefix", "state", "created_at", "last_used_at", "rotated_at", "successor", "revoked_at")
 
@@ -42,8 +43,10 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(Audited):
+class ApiKeyAdmin(Previewed):
     """A key is revoked rather than deleted: what it did stays on record."""
+
+    preview_of = staticmethod(previews.of_key)
 
     form = ApiKeyForm
     list_display = ("prefix", "name", "client", "tier", "state", "expires_at", "last_used_at", "created_at")

@@ -9,15 +9,19 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts.admin.audit import Audited
+from accounts.admin.previewed import Previewed
 from accounts.models import LIMITS, ApiKey, Client, Tier
 from accounts.money.admin import BudgetsInline
+from accounts.preview import previews
 
 STATE_COLOURS = {"active": "success", "expired": "warning", "inactive": "info", "revoked": "danger"}
 
 
 @admin.register(Tier)
-class TierAdmin(Audited):
+class TierAdmin(Previewed):
     """A tier's slug is fixed: metrics and API_KEYS name it."""
+
+    preview_of = staticmethod(previews.of_tier)
 
     list_display = ("name", "slug", *LIMITS, "window_seconds", "clients_count")
     search_fields = ("name", "slug")

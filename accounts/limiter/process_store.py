@@ -1,8 +1,8 @@
-"""The limiter's rule in the memory of one process, by its monotonic clock: for the time that Redis is away."""
+"""The limiter's rule in the memory of one process: for the time that Redis is away, and for replays of the past."""
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from accounts.limiter.values import DAY_SECONDS, MICROSECONDS, Charge, Limit, Reading, Step, Verdict
@@ -57,27 +57,36 @@ class Charges:
         return None
 
 
-class ProcessStore:
-    """The charges of all limits that were asked about."""
+def _monotonic_us() -> int:
+    return time.monotonic_ns() // 1000
 
-    def __init__(self) -> None:
+
+def _utc_us() -> int:
+    return time.time_ns() // 1000
+
+
+class ProcessStore:
+    """The charges of all limits that were asked about, by two clocks: one that never goes back, and the time since 1970."""
+
+    def __init__(self, now_us: Callable[[], int] = _monotonic_us, utc_us: Callable[[], int] = _utc_us) -> None:
+        self._now_us, self._utc_us = now_us, utc_us
         self._charges: dict[str, Charges] = {}
         self._numbers = itertools.count()
 
     def ask(self, step: Step, limits: Sequence[Limit], charge: Charge) -> Verdict:
         """Do one step about all the limits."""
-        now = time.monotonic_ns() // 1000
+        now = self._now_us()
         name = charge.id or f"#{next(self._numbers)}"
         kept = [self._current(limit, now) for limit in limits]
         if step not in ("take", "look"):
             for limit, charges in zip(limits, kept, strict=True):
-                _amend(step, limit, charges, charge, now)
+                _amend(step, limit, charges, charge, self._leaves(limit, now))
             return Verdict(True, now, [])
         before = [charges.used - _replaced(limit, charges, name) for limit, charges in zip(limits, kept, strict=True)]
         refuses = [used + charge.amount(limit) > limit.limit for limit, used in zip(limits, before, strict=True)]
         if step == "take" and not any(refuses):
             for limit, charges in zip(limits, kept, strict=True):
-                charges.put(name, Held(charge.amount(limit), _leaves(limit, now)))
+                charges.put(name, Held(charge.amount(limit), self._leaves(limit, now)))
             before = [charges.used for charges in kept]
         readings = [
             Reading(used, _wait(limit, charges, used, charge if refused else None, now), refused)
@@ -94,26 +103,25 @@ class ProcessStore:
         charges.forget(now)
         return charges
 
+    def _leaves(self, limit: Limit, now: int) -> int:
+        if limit.kind == "day":
+            return now + DAY_US - self._utc_us() % DAY_US
+        return now + limit.span_us
 
-def _amend(step: Step, limit: Limit, charges: Charges, charge: Charge, now: int) -> None:
+
+def _amend(step: Step, limit: Limit, charges: Charges, charge: Charge, leaves_us: int) -> None:
     match step, limit.kind:
         case "back", _:
             charges.remove(charge.id)
         case "settle", "tokens":
             charges.amend(charge.id, charge.tokens)
         case "hold", "slots":
-            charges.put(charge.id, Held(1, _leaves(limit, now)))
+            charges.put(charge.id, Held(1, leaves_us))
 
 
 def _replaced(limit: Limit, charges: Charges, name: str) -> int:
     """What a reservation or a slot that is taken again stood for until now."""
     return charges.of(name) if limit.kind in ("tokens", "slots") else 0
-
-
-def _leaves(limit: Limit, now: int) -> int:
-    if limit.kind == "day":
-        return now + DAY_US - time.time_ns() // 1000 % DAY_US
-    return now + limit.span_us
 
 
 def _wait(limit: Limit, charges: Charges, used: int, refused: Charge | None, now: int) -> int:

@@ -64,3 +64,20 @@ def test_an_operator_sees_why_a_call_was_refused(console: Page, newcomer: Callab
     console.locator("#result_list tbody a").first.click()
     expect(console.get_by_text("1 request per 60 s allowed for this key").first).to_be_visible()
     pictured(console, "refusal.png")
+
+
+def test_an_operator_looks_ahead_before_saving_a_tier(console: Page, newcomer: Callable[..., Persona]) -> None:
+    acme, zenith = newcomer("Acme", tier="basic"), newcomer("Zenith", tier="basic")
+    for number in range(12):
+        acme.execute(f"Number {number}.", cache="bypass")
+    for number in range(4):
+        zenith.execute(f"Number {number}.", cache="bypass")
+    eventually(lambda: Refusal.objects.filter(client=acme.client).count() == 2)
+    console.goto(f"/admin/accounts/tier/{acme.client.tier_id}/change/")
+    console.get_by_label("Requests", exact=True).fill("3")
+    console.get_by_role("button", name="Preview").click()
+    expect(console.get_by_text("Would have refused 8 requests of 2 keys")).to_be_visible()
+    pictured(console, "policy-preview.png")
+    console.get_by_role("button", name="Save").click()
+    expect(console.get_by_text("was changed successfully")).to_be_visible()
+    assert acme.client.tier.requests == 3

@@ -1,0 +1,1 @@
+"""What a changed rule would have decided about the requests of the last days."""
