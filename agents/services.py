@@ -50,7 +50,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     if replayed := await _replayed(order):
         return replayed
     _guard(order.request)
-    _check_price(team)
+    check_price(team)
     plan = plan_for(order, team)
     admission = await admit(plan.charge)
     try:
@@ -130,8 +130,8 @@ def judged(request: ExecuteRequest) -> Verdict:
     return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
 
 
-def _check_price(team: Team) -> None:
-    """Refuse what can cost nobody knows how much, before there is a task. Delegates' models are checked when it is their turn."""
+def check_price(team: Team) -> None:
+    """Raise BudgetExceeded for what can cost nobody knows how much. Delegates' models are checked when it is their turn."""
     lead = team.lead.spec
     if not lead.price.is_known:
         raise BudgetExceeded(unpriced(lead.model), members={"rule": "unpriced_model", "model": lead.model})

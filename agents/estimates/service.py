@@ -11,7 +11,7 @@ from accounts.money.models import Balance
 from accounts.money.movements import Payer
 from accounts.money.refusing import refusal
 from agentplatform.database import in_database
-from agentplatform.errors import InjectionDetected, PlatformError, TaskFailed
+from agentplatform.errors import BudgetExceeded, InjectionDetected, PlatformError, TaskFailed
 from agents import cache, services
 from agents.engine.budget import worst_case
 from agents.engine.decide import decide
@@ -22,6 +22,7 @@ from agents.engine.types import AgentSpec
 from agents.estimates.bounds import NOTHING, Bounds, bounds
 from agents.guards.injection import Verdict
 from agents.orders import Order, Plan, plan_for
+from agents.teams import Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,16 @@ async def estimate(order: Order) -> Estimate:
         agents=list(team.members.values()),
         limits=standings,
         budgets=balances,
-        refusal=blocked or rate_limited or over_cap or over_budget,
+        refusal=blocked or _unpriced(team) or rate_limited or over_cap or over_budget,
     )
+
+
+def _unpriced(team: Team) -> PlatformError | None:
+    try:
+        services.check_price(team)
+    except BudgetExceeded as error:
+        return error
+    return None
 
 
 def _beginning(plan: Plan) -> tuple[list[CallModel], PlatformError | None]:

@@ -11,6 +11,7 @@ from django.apps import apps
 from accounts import callers
 from accounts.models import ApiKey, Refusal
 from accounts.money.models import Budget, LedgerEntry
+from agents import teams
 from agents.models import AgentVersion
 from tests.answers import text
 from tests.api import Persona
@@ -172,6 +173,14 @@ def test_a_budget_counts_what_was_spent_before_it(alice: Persona) -> None:
     assert Decimal(estimated(alice)["budgets"][0]["remaining_usd"]) == 1 - cost
 
 
+def test_a_model_without_a_price_is_told(alice: Persona) -> None:
+    AgentVersion.objects.filter(agent__slug="general", status="published").update(model="nobody-priced-this")
+    teams.forget()
+    answer = alice.execute()
+    assert estimated(alice)["refusal"] == {name: answer.json()[name] for name in ("status", "code", "detail")}
+    assert answer.json()["code"] == "budget_exceeded"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [({}, "task"), ({"task": "Hi.", "agent_type": "nobody"}, "agent_type"), ({"task": "Hi.", "colour": 1}, "colour")],
@@ -194,7 +203,5 @@ def test_it_needs_what_execute_needs(newcomer: Callable[..., Persona]) -> None:
 def test_a_dearer_fallback_raises_the_bound(alice: Persona) -> None:
     before = Decimal(estimated(alice)["cost_usd"]["max"])
     AgentVersion.objects.filter(agent__slug="general", status="published").update(fallback_models=["gpt-4.1"])
-    from agents import teams
-
     teams.forget()
     assert Decimal(estimated(alice)["cost_usd"]["max"]) > before
