@@ -1,5 +1,6 @@
 """The tables of money. Amounts are US dollars, exact to a billionth; nothing here is ever a float."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import ApiKey, Client
 
@@ -215,6 +217,15 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: ${plain(self.input_usd)} in, ${plain(self.output_usd)} out"
+
+    def clean(self) -> None:
+        """Refuse a new price that would have held already: what was charged does not change. Raises ValidationError."""
+        begins: Any = self.valid_from  # or what stands for the database's default, or nothing at all
+        is_past = isinstance(begins, datetime) and begins < timezone.now() - timedelta(minutes=5)
+        if self.pk is None and is_past:
+            raise ValidationError(
+                {"valid_from": "This is in the past, and what was charged then stays as it is; take now."}
+            )
 
 
 def plain(amount: Decimal) -> str:

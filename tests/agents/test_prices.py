@@ -88,10 +88,18 @@ def test_the_model_that_comes_with_the_platform_is_free(
         ({"input_usd": "a lot"}, "Enter a number."),
         ({"input_usd": "NaN"}, "Enter a number."),
         ({"model": ""}, "This field is required."),
+        ({"valid_from_0": "2020-01-01"}, "This is in the past"),
     ],
 )
 def test_the_form_says_what_is_wrong(operator: django.test.Client, fields: dict[str, str], message: str) -> None:
-    form = {"model": "m", "input_usd": "1", "output_usd": "2", "valid_from_0": "2026-01-01", "valid_from_1": "00:00:00"}
+    form = {"model": "m", "input_usd": "1", "output_usd": "2", "valid_from_0": "2099-01-01", "valid_from_1": "00:00:00"}
     answer = operator.post("/admin/money/price/add/", {**form, **fields})
     assert message in answer.text
     assert not Price.objects.exists()
+
+
+def test_a_price_is_made_and_dated_in_the_console(operator: django.test.Client) -> None:
+    assert operator.get("/admin/money/price/add/").status_code == 200
+    form = {"model": "m", "input_usd": "1", "output_usd": "2", "valid_from_0": "2099-01-01", "valid_from_1": "00:00:00"}
+    operator.post("/admin/money/price/add/", form)
+    assert Price.objects.get().valid_from.year == 2099
