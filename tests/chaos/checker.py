@@ -22,7 +22,7 @@ CLOCKS_SECONDS = 0.5
 SETTLED = ("ModelAnswered", "ModelFailed", "ModelAbandoned")
 PRICE_USD = (Decimal("0.25"), Decimal(2))
 """The list price of the model's name, gpt-5-mini, for a million tokens in and out."""
-EXCUSES = ("AttemptLost", "AttemptHandedOver", "CancelRequested", "ModelFailed")
+EXCUSES = ("AttemptLost", "AttemptHandedOver", "CancelRequested", "ModelFailed", "ModelAbandoned")
 
 
 @dataclass
