@@ -220,7 +220,7 @@ def test_502_attempts_exhausted(alice: Persona, model: ScriptedModel) -> None:
 def test_504_timed_out(alice: Persona, model: ScriptedModel) -> None:
     model.holds("Never read.")
     body = refusal(alice.execute(limits={"timeout_seconds": 1}), 504, "timed_out")
-    assert 0.9 < body["task"]["execution_time_seconds"] < 5  # type: ignore[index]  # the task object
+    assert 0.5 < body["task"]["execution_time_seconds"] < 5  # type: ignore[index]  # the task object
     assert model.requests[0].was_abandoned()
 
 

@@ -32,6 +32,11 @@ ELSEWHERE = (
         "is about a host of the reader's",
     ),
     Elsewhere("", "tests/cloud/test_deployments.py", "needs an account; the files are checked", page="docs/cloud/"),
+    Elsewhere(
+        "make chaos",
+        "tests/chaos/test_chaos.py::test_no_harm_breaks_a_promise",
+        "takes minutes; the test runs its short form",
+    ),
     Elsewhere("make release-check", "tests/test_release_check.py", "takes long; its steps are tried one by one"),
     Elsewhere("docker compose", "tests/containers/run.sh", "needs Docker"),
     Elsewhere("./deploy.sh", "tests/containers/run.sh", "needs Docker"),
