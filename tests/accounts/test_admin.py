@@ -194,7 +194,7 @@ def test_a_clients_tier_can_be_changed_and_its_keys_looked_at(operator: django.t
     page = operator.get(url).text
     assert alice.api_key.prefix in page
     fields = {"name": client.name, "tier": str(basic.pk), "is_active": "on"}
-    none = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0"}
+    none = {f"{name}-{part}_FORMS": "0" for name in ("budgets", "keys") for part in ("TOTAL", "INITIAL")}
     assert operator.post(url, fields | none).status_code == 302
     assert alice.client.tier == basic
     assert alice.get("/agent/types").headers["X-RateLimit-Limit"] == "200"

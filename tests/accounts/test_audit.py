@@ -26,7 +26,7 @@ def test_an_operators_changes_are_written_down(operator: django.test.Client, ali
     changes = {"requests": [100, 250], "daily_requests": [None, 9000]}
     assert entries(subject_id=str(tier.pk), action="changed") == [(OPERATOR, "changed", changes)]
     client = alice.client
-    blank = {"keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0"}
+    blank = {f"{name}-{part}_FORMS": "0" for name in ("budgets", "keys") for part in ("TOTAL", "INITIAL")}
     basic = Tier.objects.get(slug="basic")
     operator.post(f"/admin/accounts/client/{client.pk}/change/", {"name": client.name, "tier": basic.pk, **blank})
     assert entries(subject_id=str(client.pk)) == [
