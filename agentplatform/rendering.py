@@ -60,4 +60,4 @@ def json_response(data: Any, *, status: int = 200, headers: Mapping[str, str] | 
 
 
 def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+    return value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else str(value)

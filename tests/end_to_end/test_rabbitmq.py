@@ -52,15 +52,15 @@ def test_tasks_run_over_rabbitmq_and_outlive_its_time_limit_and_its_restart(
             eventually(lambda: "delivery acknowledgement" in log_of(tmp_path), within=60)
             long = queued(alice, "A long one.", timeout_seconds=3600)
             assert alice.ended(long, within=60)["status"] == "completed"
-            assert health(api, settings, broker) == "ok"
+            eventually(lambda: health(api, settings, broker) == "ok", within=60)
         hold.release()
         assert alice.ended(slow)["result"] == "In good time."
         assert len(model.requests) == 2, "the message that was taken back and came again did nothing"
         meanwhile = queued(alice, "While the broker is away.")
-        assert health(api, settings, broker) == "unreachable"
+        eventually(lambda: health(api, settings, broker) == "unreachable", within=60)
         with running(broker.program, tmp_path, within=PATIENCE_SECONDS):
             assert alice.ended(meanwhile, within=60)["status"] == "completed"
-            assert health(api, settings, broker) == "ok"
+            eventually(lambda: health(api, settings, broker) == "ok", within=60)
         assert len(model.requests) == 3
 
 
