@@ -14,6 +14,17 @@ class Agent(models.Model):
 
     slug = models.SlugField(max_length=64, unique=True, help_text="The agent_type that clients send.")
     is_active = models.BooleanField(default=True, help_text="Inactive agents take no new tasks.")
+    candidate = models.ForeignKey(
+        "AgentVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="A version that is tried out.",
+    )
+    candidate_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="How many of a hundred new tasks run the candidate."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -35,6 +46,13 @@ class AgentVersion(models.Model):
         ANSWER = "answer", "Answer, with tools where they help"
         PLAN = "plan", "Plan, have the parts answered, write up"
         ROUTE = "route", "Hand over to the delegate that fits"
+        REVIEW = "review", "Write, have it reviewed, revise"
+
+    class GuardMode(models.TextChoices):
+        OFF = "off", "Off: nothing is read"
+        OBSERVE = "observe", "Observe: count what is found"
+        FLAG = "flag", "Flag: note it with the task"
+        BLOCK = "block", "Block: refuse the task"
 
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
@@ -49,6 +67,18 @@ class AgentVersion(models.Model):
     temperature = models.FloatField(null=True, blank=True, help_text="Empty: the provider's default.")
     tools = models.JSONField(default=list, blank=True, help_text='Names of the tools it may call: ["calculator"].')
     delegates = models.JSONField(default=list, blank=True, help_text='Agents it may call or hand over to: ["general"].')
+    handoffs = models.JSONField(
+        default=list, blank=True, help_text='Agents that may take the conversation over from it: ["writer"].'
+    )
+    output_schema = models.JSONField(
+        null=True, blank=True, help_text="JSON Schema of every result, unless the client sends one; empty: plain text."
+    )
+    model_settings = models.JSONField(
+        default=dict, blank=True, help_text='Further settings of the model call: {"top_p": 0.9}.'
+    )
+    guard_mode = models.CharField(
+        max_length=16, choices=GuardMode, default=GuardMode.BLOCK, help_text="What an attack in a text means."
+    )
     max_output_tokens = models.PositiveIntegerField(default=2000, help_text="Tokens of one answer, at most.")
     max_steps = models.PositiveIntegerField(default=12, help_text="Model calls of one task, at most.")
     max_cost_usd = models.DecimalField(

@@ -26,6 +26,7 @@ class AgentAdmin(ModelAdmin):
     list_filter = ("is_active",)
     search_fields = ("slug",)
     readonly_fields = ("version_links",)
+    exclude = ("candidate", "candidate_percent")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         agents: QuerySet[Agent] = super().get_queryset(request)

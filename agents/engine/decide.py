@@ -101,7 +101,12 @@ def _route(state: State, run: Run) -> list[Effect]:
     return [_call(state, run, "answer")]
 
 
-STRATEGIES: dict[str, Callable[[State, Run], list[Effect]]] = {"answer": _answer, "plan": _plan, "route": _route}
+STRATEGIES: dict[str, Callable[[State, Run], list[Effect]]] = {
+    "answer": _answer,
+    "plan": _plan,
+    "route": _route,
+    "review": _answer,
+}
 
 
 def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:

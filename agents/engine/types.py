@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-Strategy = Literal["answer", "plan", "route"]
+Strategy = Literal["answer", "plan", "route", "review"]
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -84,6 +84,7 @@ class AgentSpec:
     strategy: Strategy = "answer"
     tools: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
+    handoffs: tuple[str, ...] = ()
     temperature: float | None = None
     price: Price = FREE
     fallbacks: tuple[Model, ...] = ()
