@@ -105,6 +105,15 @@ async def asked(step: Step, limits: Sequence[Limit], charge: Charge) -> tuple[Se
     return limits, verdict
 
 
+async def health() -> str:
+    """`fallback` while each process counts for itself, Redis being away; else nothing to say."""
+    try:
+        await redis.attempt(lambda client: client.ping())
+    except redis.Away:
+        return "fallback"
+    return ""
+
+
 def forget() -> None:
     """Drop what this process counted while Redis was away."""
     _process.forget()

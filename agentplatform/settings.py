@@ -394,6 +394,7 @@ HEALTH_CHECKS = {
     "redis": "agentplatform.health.redis",
     "orchestrator": "agents.health.orchestrator",
     "worker": "agents.health.worker",
+    "limits": "accounts.limits.health",
 }
 if CELERY_BROKER_URL != REDIS_URL:
     HEALTH_CHECKS["broker"] = "agentplatform.broker_health.broker"

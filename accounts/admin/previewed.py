@@ -1,4 +1,4 @@
-"""The step between a form and its Save that shows what a changed limit would have decided otherwise."""
+"""The step between a form and its Save that shows what a changed limit or budget would have decided otherwise."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,6 @@ from accounts.admin.audit import Audited
 from accounts.models import LIMITS
 from accounts.preview.previews import Preview
 
-FIELDS = (*LIMITS, "window_seconds")
 SKIPPED = ("csrfmiddlewaretoken", "_preview")
 
 
@@ -18,6 +17,8 @@ class Previewed(Audited):
     """A page whose form has a button “Preview”. `preview_of` makes the preview of the changed object, which is not saved."""
 
     preview_of: Callable[[Any], Preview]
+    previewed_fields: tuple[str, ...] = (*LIMITS, "window_seconds")
+    preview_template = "accounts/preview.html"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -25,7 +26,8 @@ class Previewed(Audited):
         """The preview when it is asked for and the form is right; else the form, with its faults."""
         if "_preview" in request.POST and (shown := self._previewed(request, object_id)):
             return shown
-        shown_form: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        context = {"has_preview": True, **(extra_context or {})}
+        shown_form: HttpResponse = super().change_view(request, object_id, form_url, context)
         return shown_form
 
     def _previewed(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
@@ -38,7 +40,7 @@ class Previewed(Audited):
         changes = [
             (form.fields[name].label or name, form.initial.get(name), form.cleaned_data[name])
             for name in form.changed_data
-            if name in FIELDS
+            if name in self.previewed_fields
         ]
         context = {
             **self.admin_site.each_context(request),
@@ -46,8 +48,8 @@ class Previewed(Audited):
             "opts": self.opts,
             "subject": str(form.instance),
             "changes": changes,
-            "other_changes": [name for name in form.changed_data if name not in FIELDS],
+            "other_changes": [name for name in form.changed_data if name not in self.previewed_fields],
             "preview": self.preview_of(form.instance) if changes else None,
             "sent": [(name, value) for name, values in request.POST.lists() for value in values if name not in SKIPPED],
         }
-        return TemplateResponse(request, "accounts/preview.html", context)
+        return TemplateResponse(request, self.preview_template, context)

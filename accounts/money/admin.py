@@ -12,7 +12,9 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts.admin.audit import Audited
+from accounts.admin.previewed import Previewed
 from accounts.admin.read_only import ReadOnly
+from accounts.money import preview
 from accounts.money.models import ZERO, Balance, Budget, LedgerEntry, Price, Pruning, plain
 from accounts.money.periods import present_start
 
@@ -63,8 +65,12 @@ class Standing:
 
 
 @admin.register(Budget)
-class BudgetAdmin(Standing, Audited):
+class BudgetAdmin(Standing, Previewed):
     """A budget's owner and period are fixed: its balances were counted by them."""
+
+    preview_of = staticmethod(preview.of_budget)
+    previewed_fields = ("limit_usd", "is_hard", "is_active")
+    preview_template = "accounts/budget_preview.html"
 
     list_display = (
         "client", "api_key", "period", "limit_usd", "shown_spent", "shown_reserved", "state", "is_hard",

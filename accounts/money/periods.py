@@ -20,6 +20,12 @@ def present_start() -> Case:
     )
 
 
+def start(budget: Budget, moment: datetime) -> datetime:
+    """When the budget's period began that the moment, in UTC, is in."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {Period.DAY: day, Period.MONTH: day.replace(day=1)}.get(Period(budget.period), budget.created_at)
+
+
 def end(period: str, start: datetime) -> datetime | None:
     """When the period that began then is over; None for one that lasts."""
     if period == Period.DAY:

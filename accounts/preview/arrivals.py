@@ -35,14 +35,14 @@ class Arrival:
 Admitted = Callable[[UUID, datetime, int], list[Arrival]]
 
 
-def recorded(client_id: UUID, since: datetime, most: int) -> list[Arrival]:
-    """A client's requests in the order in which they came; the newest `most` admitted, and as many refused."""
+def recorded(client_id: UUID, since: datetime, most: int, *, code: str = "rate_limited") -> list[Arrival]:
+    """A client's requests in the order in which they came; the newest `most` admitted, and as many refused with `code`."""
     admitted: Admitted = import_string(settings.DECISIONS)
     tasks = admitted(client_id, since, most)
     usual = _usual(tasks)
     refused = [
         replace(usual, id=f"refused-{pk}", key_id=key_id, at_us=microseconds(at))
-        for pk, key_id, at in _refused(client_id, since, most)
+        for pk, key_id, at in _refused(client_id, since, most, code)
     ]
     return list(heapq.merge(tasks, refused, key=lambda arrival: arrival.at_us))
 
@@ -52,8 +52,8 @@ def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * MICROSECONDS)
 
 
-def _refused(client_id: UUID, since: datetime, most: int) -> Sequence[tuple[int, UUID, datetime]]:
-    rows = Refusal.objects.filter(client_id=client_id, at__gte=since, code="rate_limited", path=EXECUTE_PATH)
+def _refused(client_id: UUID, since: datetime, most: int, code: str) -> Sequence[tuple[int, UUID, datetime]]:
+    rows = Refusal.objects.filter(client_id=client_id, at__gte=since, code=code, path=EXECUTE_PATH)
     # What refused other calls, which share a limit of their own, is not what is previewed.
     rows = rows.exclude(rule__in=("calls", "estimates"))
     return list(rows.order_by("-at").values_list("pk", "api_key_id", "at")[:most])[::-1]

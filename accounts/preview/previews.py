@@ -14,7 +14,7 @@ from accounts.callers import limits_of
 from accounts.limiter.values import Limit
 from accounts.models import ApiKey, Client, Tier
 from accounts.preview.arrivals import recorded
-from accounts.preview.replay import Comparison, Limits, compared
+from accounts.preview.replay import Comparison, Limits, Replay, compared
 
 MOST_ARRIVALS = 100_000
 PATIENCE_SECONDS = 10.0
@@ -29,6 +29,12 @@ class Preview:
     by_client: list[tuple[Client, Comparison]] = field(default_factory=list)
     cut: list[Client] = field(default_factory=list)
     left_out: list[Client] = field(default_factory=list)
+
+    def add(self, client: Client, found: Comparison) -> None:
+        """Take in what was found of one client."""
+        self.total.add(found)
+        if found.refused.count or found.admitted.count:
+            self.by_client.append((client, found))
 
 
 def of_tier(changed: Tier) -> Preview:
@@ -54,10 +60,8 @@ def _preview(clients: Iterable[Client], *, tier: Tier | None = None, key: ApiKey
         keys = {each.pk: each for each in ApiKey.objects.filter(client=client)}
         changed_keys = {**keys, key.pk: key} if key else keys
         present = Tier.objects.get(pk=client.tier_id)
-        found = compared(arrivals, _limits(client, present, keys), _limits(client, tier or present, changed_keys))
-        preview.total.add(found)
-        if found.refused.count or found.admitted.count:
-            preview.by_client.append((client, found))
+        rules = (_limits(client, present, keys), _limits(client, tier or present, changed_keys))
+        preview.add(client, compared(arrivals, *map(Replay, rules)))
     return preview
 
 

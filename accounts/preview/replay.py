@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Protocol
 from uuid import UUID
 
 from accounts.limiter.process_store import ProcessStore
@@ -17,8 +18,16 @@ Limits = Mapping[UUID | None, Sequence[Limit]]
 """The limits of each key of a client; of None, those of a request whose key is gone."""
 
 
+class Rule(Protocol):
+    """A rule as it would have decided. Arrivals come in the order of their times."""
+
+    def decide(self, arrival: Arrival) -> str:
+        """What refuses the request; empty when it is admitted."""
+        ...
+
+
 class Replay:
-    """The limiter of one client. Arrivals come in the order of their times."""
+    """The limiter of one client."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = {key_id: [_held(limit) for limit in all_of_it] for key_id, all_of_it in limits.items()}
@@ -88,12 +97,11 @@ class Comparison:
             mine.limits += its.limits
 
 
-def compared(arrivals: Iterable[Arrival], present: Limits, new: Limits) -> Comparison:
+def compared(arrivals: Iterable[Arrival], under_present: Rule, under_new: Rule) -> Comparison:
     """Replay one client's requests under both rules, side by side.
 
     Both are replayed, so that what the replay leaves out touches both alike; an unchanged rule changes nothing.
     """
-    under_present, under_new = Replay(present), Replay(new)
     found = Comparison()
     for arrival in arrivals:
         before, after = under_present.decide(arrival), under_new.decide(arrival)

@@ -22,6 +22,14 @@ def by_limit(tally: Tally) -> str:
 
 
 @register.filter
+def setting(value: object) -> str:
+    """A field's value: no limit, yes and no, else as it is."""
+    return (
+        {None: "no limit", True: "yes", False: "no"}[value] if value is None or isinstance(value, bool) else str(value)
+    )
+
+
+@register.filter
 def usd(amount: Decimal) -> str:
     """Cents, and parts of a cent where it is less than one."""
     return f"{amount:.2f}" if amount == 0 or amount >= Decimal("0.01") else f"{amount:.6f}".rstrip("0")

@@ -79,7 +79,7 @@ def test_it_tells_every_difference(
     of: list[tuple[int, int, int]], present: dict[str, int], new: dict[str, int]
 ) -> None:
     come = arrivals(of)
-    found = compared(come, {None: limits(present)}, {None: limits(new)})
+    found = compared(come, Replay({None: limits(present)}), Replay({None: limits(new)}))
     before, after = by_definition(come, present), by_definition(come, new)
     assert found.refused.count == sum(was and not now for was, now in zip(before, after, strict=True))
     assert found.admitted.count == sum(now and not was for was, now in zip(before, after, strict=True))
@@ -209,7 +209,7 @@ def test_a_faulty_form_is_shown_again(tier: Tier, operator: Browser) -> None:
 def test_without_a_changed_limit_there_is_nothing_to_replay(tier: Tier, operator: Browser) -> None:
     address = reverse("admin:accounts_tier_change", args=[tier.pk])
     page = operator.post(address, sent(tier, name="Premier", _preview="")).content.decode()
-    assert "No limit is changed" in page
+    assert "Nothing that decides is changed" in page
 
 
 def test_a_keys_preview_is_on_its_page(past: None, alice: Persona, operator: Browser) -> None:

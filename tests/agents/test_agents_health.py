@@ -7,6 +7,7 @@ from django.core.management import call_command
 from agents import presence
 from tests import outages
 from tests.api import Api, Persona
+from tests.waiting import eventually
 
 
 def test_it_misses_a_worker(api: Api) -> None:
@@ -34,6 +35,8 @@ def test_without_redis_it_is_degraded_and_serves(alice: Persona) -> None:
         health = alice.get("/health")
     assert (health.status_code, health.json()["status"]) == (200, "degraded")
     assert health.json()["checks"]["redis"] == "unreachable"
+    assert health.json()["checks"]["limits"] == "fallback"
+    eventually(lambda: "limits" not in alice.get("/health").json()["checks"])
 
 
 def test_tasks_are_counted_by_state(alice: Persona, counted: Callable[..., float]) -> None:
