@@ -15,7 +15,6 @@ from agentplatform import metrics
 from agents import breaker, cutoff, refusals
 from agents.engine.effects import CallModel
 from agents.engine.types import Message, ToolCall, Usage
-from agents.tools import registry
 
 OPENAI = (
     "https://api.openai.com/v1"  # named here: an empty OPENAI_BASE_URL in the environment would mislead the package
@@ -233,8 +232,8 @@ def _request(effect: CallModel) -> dict[str, Any]:
     }
     if effect.agent.temperature is not None:
         request["temperature"] = effect.agent.temperature
-    if effect.tools:
-        request["tools"] = registry.function_schemas(effect.tools)
+    if effect.functions:
+        request["tools"] = [function.schema for function in effect.functions]
     if effect.output_schema is not None:
         schema = {"name": "result", "schema": effect.output_schema, "strict": False}
         request["response_format"] = {"type": "json_schema", "json_schema": schema}

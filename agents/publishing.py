@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from agents.models import Agent, AgentVersion
-from agents.tools import registry
+from agents.tools import registry, sources
 
 Status = AgentVersion.Status
 CONTENT = (
@@ -14,6 +14,7 @@ CONTENT = (
     "max_output_tokens", "max_steps", "max_cost_usd", "timeout_seconds", "cache_seconds",
 )  # fmt: skip
 MAX_FALLBACKS = 5
+MAX_SHOWN = 50
 MODEL_NAME_CHARACTERS = 200
 
 
@@ -42,9 +43,16 @@ def next_number(agent: Agent) -> int:
     return newest.number + 1 if newest else 1
 
 
-def checked_tools(names: Iterable[object]) -> list[str]:
-    """The names as they are. Raises ValidationError for a tool that does not exist."""
-    return _known(names, registry.names(), "tool")
+def checked_tools(names: object) -> list[str]:
+    """The allow list as it is. Raises ValidationError for a tool that does not exist, and for more than a call can offer.
+
+    An entry may be all tools of one source, such as `github__*`.
+    """
+    sources.read(is_forced=True)
+    checked = _known(names, {*registry.names(), *registry.whole_sources()}, "tool")
+    if (count := len(registry.allowed(checked))) > registry.MAX_FUNCTIONS:
+        raise ValidationError(f"These are {count} tools; a model takes at most {registry.MAX_FUNCTIONS}.")
+    return checked
 
 
 def checked_delegates(slugs: Iterable[object], own_slug: str) -> list[str]:
@@ -70,10 +78,11 @@ def _is_model_name(name: object) -> bool:
     )
 
 
-def _known(given: Iterable[object], known: Iterable[str], kind: str) -> list[str]:
+def _known(given: object, known: Iterable[str], kind: str) -> list[str]:
     there_are = sorted(known)
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         raise ValidationError(f'A list of names is needed, such as ["{next(iter(there_are), "name")}"].')
     if unknown := [name for name in given if name not in there_are]:
-        raise ValidationError(f"There is no {kind} {', '.join(map(repr, unknown))}; there are: {', '.join(there_are)}.")
+        shown = ", ".join(there_are[:MAX_SHOWN]) + (", …" if len(there_are) > MAX_SHOWN else "")
+        raise ValidationError(f"There is no {kind} {', '.join(map(repr, unknown))}; there are: {shown}.")
     return given

@@ -15,7 +15,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
-from agents import draining, journal, leases, lifecycle, llm, prices
+from agents import draining, journal, leases, lifecycle, llm, teams
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
@@ -25,6 +25,7 @@ from agents.metering import Meter
 from agents.models import Task
 from agents.streaming import Appended, Delta, hub
 from agents.tools import registry
+from agents.tools.tool import CallContext
 
 # As long as the lease may still be ours.
 PATIENCE_SECONDS = lifecycle.LEASE.total_seconds()
@@ -55,6 +56,7 @@ class Execution:
         self.is_live = is_live
         self.deadline = time.monotonic() + seconds_left
         self.token = 0
+        self.client_id = UUID(int=0)
         self.pending: list[e.Event] = []
         self._last_seq = last_seq
         self._fresh: list[Outside] = []
@@ -70,7 +72,7 @@ class Execution:
 
     def open(self) -> None:
         """Decide the first effects, so that their announcements can be saved together with the task itself."""
-        self.state = replace(self.state, team=prices.with_prices_of_now(self.state.team))
+        self.state = replace(self.state, team=teams.as_of_now(self.state.team))
         self._announce(effect for effect in self._settle() if effect.key not in self._under_way)
 
     def saved(self, last_seq: int) -> None:
@@ -84,14 +86,15 @@ class Execution:
         if numbered:
             hub().tell(self.task_id, Appended(last_seq, numbered), is_shared=self.is_live)
 
-    async def drive(self, token: int, meter: Meter) -> Task:
+    async def drive(self, task: Task, meter: Meter) -> Task:
         """Run to the end and return the ended task; or as it is when it waits for people, or this process has to stop.
 
-        `meter` takes what the run uses from its client's limits. Raises LeaseLost when another process has taken over.
+        `task` is the row as this attempt has it, and `meter` takes what the run uses from its client's limits. Raises LeaseLost
+        when another process has taken over.
         """
-        self.token, self.meter = token, meter
+        self.token, self.client_id, self.meter = task.lease_token, task.client_id, meter
         with (
-            leases.hold(self.task_id, token, on_cancel=self._cancelled, on_lost=self._lost),
+            leases.hold(self.task_id, self.token, on_cancel=self._cancelled, on_lost=self._lost),
             draining.heard(self._drain),
         ):
             try:
@@ -112,7 +115,7 @@ class Execution:
                 self._note(e.AttemptHandedOver(attempt=self.state.attempt))
                 return lifecycle.hand_over
             if not self._fresh:
-                await prices.refresh()
+                await teams.refresh(self.state.team)
                 self.open()
             if self.state.ended:
                 break
@@ -303,15 +306,14 @@ class Execution:
     async def _call_tool(self, effect: CallTool) -> e.Event:
         call = effect.call
         if not self._is_allowed(effect):
-            allowed = ", ".join(self._tools_of(effect)) or "none"
+            allowed = ", ".join(self._names_for(effect)) or "none"
             outcome = registry.Outcome(
                 f"There is no tool named {call.name!r} here; there are: {allowed}.", is_error=True
             )
         else:
             if effect.key in self._unsafe:
                 await self._make_sure()
-            key = f"{self.task_id}:{effect.run}:{effect.step}:{call.id}"
-            outcome = await registry.call(call.name, call.arguments, key=key)
+            outcome = await registry.call(call.name, call.arguments, context=self._context_of(effect))
         if outcome.is_unknown:
             return e.OutcomeUnknown(run=effect.run, step=effect.step, call=call)
         return e.ToolReturned(
@@ -334,10 +336,19 @@ class Execution:
             raise lifecycle.LeaseLost
 
     def _is_allowed(self, effect: CallTool) -> bool:
-        return effect.call.name in self._tools_of(effect)
+        return effect.call.name in self._names_for(effect)
 
-    def _tools_of(self, effect: CallTool) -> tuple[str, ...]:
-        return self.state.team[self.state.runs[effect.run].agent].tools
+    def _names_for(self, effect: CallTool) -> list[str]:
+        return [function.name for function in self.state.team[self.state.runs[effect.run].agent].functions]
+
+    def _context_of(self, effect: CallTool) -> CallContext:
+        return CallContext(
+            task_id=self.task_id,
+            client_id=self.client_id,
+            agent=self.state.runs[effect.run].agent,
+            run=effect.run,
+            idempotency_key=f"{self.task_id}:{effect.run}:{effect.step}:{effect.call.id}",
+        )
 
 
 def _called(effect: CallModel) -> e.ModelCalled:

@@ -162,7 +162,7 @@ async def _driven(execution: Execution, task: Task, meter: Meter) -> Task | None
     logger.info("agent_task_started", attempt=task.attempts)
     try:
         async with meter.slot():
-            ended = await execution.drive(task.lease_token, meter)
+            ended = await execution.drive(task, meter)
     except lifecycle.LeaseLost:
         logger.warning("agent_task_lost")
         return None

@@ -1,8 +1,8 @@
 """Which agents a task may involve: the one that was asked for, and all it may call, each at one version."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import cast
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from agents import prices
 from agents.engine.types import AgentSpec, Model, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
+from agents.tools import registry
 
 KEPT_SECONDS = 2.0
 
@@ -78,17 +79,39 @@ def specs_of(version_ids: Mapping[str, int]) -> dict[str, AgentSpec]:
     """The agents of a journal, by the versions it names. Versions do not change, so a task keeps its meaning."""
     versions = AgentVersion.objects.select_related("agent").in_bulk(list(version_ids.values()))
     prices.read()
+    registry.read(_tools(versions.values()))
     known = set(version_ids)
     return {slug: _spec(versions[version_id], known) for slug, version_id in version_ids.items()}
 
 
+def as_of_now(team: Mapping[str, AgentSpec]) -> dict[str, AgentSpec]:
+    """The same agents, with what their models cost and their tools are at this moment."""
+    priced = prices.with_prices_of_now(team)
+    return {slug: _with_tools(spec) for slug, spec in priced.items()}
+
+
+async def refresh(team: Mapping[str, AgentSpec]) -> None:
+    """Have `as_of_now` know what operators changed up to a few seconds ago."""
+    await prices.refresh()
+    await registry.refresh(_tools(team.values()))
+
+
 def _published() -> dict[str, Offer]:
     prices.read()
-    rows = AgentVersion.objects.select_related("agent").filter(
-        status=AgentVersion.Status.PUBLISHED, agent__is_active=True
+    rows = list(
+        AgentVersion.objects.select_related("agent").filter(status=AgentVersion.Status.PUBLISHED, agent__is_active=True)
     )
+    registry.read(_tools(rows))
     slugs = {row.agent.slug for row in rows}
     return {row.agent.slug: _offer(row, slugs) for row in rows}
+
+
+def _with_tools(spec: AgentSpec) -> AgentSpec:
+    return replace(spec, functions=registry.functions(spec.tools)) if spec.tools else spec
+
+
+def _tools(members: Iterable[AgentVersion | AgentSpec]) -> list[str]:
+    return [name for member in members for name in member.tools]
 
 
 def _offer(row: AgentVersion, slugs: set[str]) -> Offer:
@@ -119,4 +142,5 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         fallbacks=tuple(Model(name, price_of(name)) for name in row.fallback_models if name != model),
         max_tries=settings.MODEL_MAX_RETRIES + 1,
         backoff_seconds=settings.MODEL_BACKOFF_SECONDS,
+        functions=registry.functions(row.tools),
     )

@@ -6,6 +6,7 @@ from accounts import callers, edge, limits, refusals
 from agentplatform import health, redis
 from agents import breaker, metrics, prices, teams
 from agents import health as agents_health
+from agents.tools import sources
 
 
 def _let_redis_be_tried() -> None:
@@ -24,6 +25,7 @@ FORGET: list[Callable[[], object]] = [
     health._kept.clear,
     teams.forget,
     prices.forget,
+    sources.forget,
     breaker.forget,
     metrics.forget,
     _let_redis_be_tried,

@@ -11,7 +11,6 @@ from agents.engine.types import Message, Price, Usage
 MILLION = Decimal(1_000_000)
 BILLIONTH = Decimal("0.000000001")
 MESSAGE_OVERHEAD_TOKENS = 16
-TOOL_OVERHEAD_TOKENS = 300
 
 
 def cost(price: Price, usage: Usage) -> Decimal:
@@ -39,7 +38,7 @@ def most_tokens(call: CallModel) -> int:
 
 
 def _most_usage(call: CallModel) -> Usage:
-    sent = sum(map(_most_tokens, call.messages)) + len(call.tools) * TOOL_OVERHEAD_TOKENS
+    sent = sum(map(_most_tokens, call.messages)) + sum(function.most_tokens for function in call.functions)
     if call.output_schema is not None:
         sent += len(json.dumps(call.output_schema, ensure_ascii=False).encode())
     return Usage(sent, call.max_output_tokens)

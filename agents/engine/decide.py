@@ -120,7 +120,7 @@ def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
         agent=agent,
         model=run.tries.model(agent),
         messages=messages(state, run, purpose, fault),
-        tools=() if is_preliminary else agent.tools,
+        functions=() if is_preliminary else agent.functions,
         max_output_tokens=state.limits.max_output_tokens,
         output_schema=state.input.output_schema if run.id == e.ROOT and not is_preliminary else None,
         wait_seconds=run.tries.retry_after_seconds,

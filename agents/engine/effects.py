@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.engine.events import Event
-from agents.engine.types import AgentSpec, Message, Model, ToolCall
+from agents.engine.types import AgentSpec, Function, Message, Model, ToolCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class CallModel:
     agent: AgentSpec
     model: Model
     messages: tuple[Message, ...]
-    tools: tuple[str, ...]
+    functions: tuple[Function, ...]
     max_output_tokens: int
     output_schema: Mapping[str, Any] | None = None
     wait_seconds: float = 0.0

@@ -1,5 +1,6 @@
 """Reading what a model wrote: JSON that should satisfy a schema, a plan's questions, a router's choice."""
 
+import contextlib
 import json
 import math
 import re
@@ -32,13 +33,20 @@ def satisfying(text: str, schema: Mapping[str, Any]) -> Any:
 def found_json(text: str) -> Any:
     """The JSON value a text is or holds in a fence; None when there is none, or none that can be kept."""
     for candidate in (text, *FENCED.findall(text)):
-        try:
-            value = json.loads(candidate, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError):
-            continue
-        if _can_be_kept(value):
-            return value
+        with contextlib.suppress(ValueError):
+            return read_json(candidate)
     return None
+
+
+def read_json(text: str) -> Any:
+    """The JSON value that a model wrote, when the store and other programs can take it. Raises ValueError."""
+    try:
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("It is nested too deeply.") from error
+    if not _can_be_kept(value):
+        raise ValueError("It cannot be kept.")
+    return value
 
 
 def _finite(text: str) -> float:

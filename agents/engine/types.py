@@ -58,6 +58,22 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """What a model may call, as it is told of it: `parameters` is a JSON Schema. `most_tokens`: what telling costs at most."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    most_tokens: int
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """It in the form of OpenAI's chat completions."""
+        told = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": told}
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call, as the provider counted them."""
 
@@ -72,7 +88,8 @@ class Usage:
 class AgentSpec:
     """One published version of an agent: all that decides what it does. Immutable, so a task keeps its meaning.
 
-    Each model is tried at most `max_tries` times in a row, with a backoff that begins with `backoff_seconds`.
+    Each model is tried at most `max_tries` times in a row, with a backoff that begins with `backoff_seconds`. `tools` is the
+    allow list as it was written, and `functions` are the tools that it means at this moment; like prices, they may change.
     """
 
     slug: str
@@ -90,6 +107,7 @@ class AgentSpec:
     fallbacks: tuple[Model, ...] = ()
     max_tries: int = 3
     backoff_seconds: float = 0.5
+    functions: tuple[Function, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -1,21 +1,37 @@
-"""Tools by name, and the one way to call them, which never fails: whatever goes wrong is told to the model."""
+"""Tools by name, and the one way to call them, which never fails: whatever goes wrong is told to the model.
+
+Some come with the code, others from sources (see `sources.py`). Those are named `<source>__<tool>`, and an agent may be
+allowed all of one source as `<source>__*`.
+"""
 
 import asyncio
 import inspect
+import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
+from agentplatform.database import in_database
+from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents.tools.tool import KEY, Effect, Tool, ToolError
+from agents.engine.types import Function
+from agents.tools import sources
+from agents.tools.arguments import BadArguments
+from agents.tools.sources import Source
+from agents.tools.tool import KEY, CallContext, Effect, Tool, ToolError
 
 MAX_OUTPUT_BYTES = 32 * 1024
 CUT_NOTE = "\n[The output was cut here: it is longer than 32 KiB.]"
-MAX_ERRORS_TOLD = 3
+# More functions than this are taken in no call of OpenAI's.
+MAX_FUNCTIONS = 128
+# A test holds the tools that come with the code below the first; of all others each byte may be a token.
+SHIPPED_TOKENS = 300
+OVERHEAD_TOKENS = 16
+ALL_OF_A_SOURCE = "__*"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 _tools: dict[str, Tool] = {}
@@ -37,26 +53,62 @@ def register(tool: Tool) -> None:
     _tools[tool.name] = tool
 
 
+def add_source(read_tools: Source) -> None:
+    """Have tools read from the database, every few seconds at most, by a plain function in a database thread."""
+    sources.add(read_tools)
+
+
+def read(wanted: Iterable[str]) -> None:
+    """Read the sources, if the allow list names more than shipped tools and that was not done a moment ago.
+
+    To be run in a database thread.
+    """
+    if not _are_shipped(wanted):
+        sources.read()
+
+
+async def refresh(wanted: Iterable[str]) -> None:
+    """The same from the event loop. While PostgreSQL is away, what was read last goes on to hold."""
+    if not _are_shipped(wanted) and not sources.is_fresh():
+        with suppress(Unavailable):
+            await in_database(sources.read)
+
+
 def names() -> tuple[str, ...]:
     """The names of all tools, sorted."""
-    return tuple(sorted(_tools))
+    return tuple(sorted({*_tools, *sources.names()}))
+
+
+def whole_sources() -> tuple[str, ...]:
+    """The entries of allow lists that mean all tools of one source, sorted."""
+    return tuple(sorted({name.partition("__")[0] + ALL_OF_A_SOURCE for name in sources.names()}))
 
 
 def get(name: str) -> Tool | None:
     """The tool of this name, if there is one."""
-    return _tools.get(name)
+    return _tools.get(name) or sources.get(name)
 
 
-def function_schemas(wanted: Iterable[str]) -> list[dict[str, Any]]:
-    """The named tools as OpenAI's chat completions take them; names that mean nothing any more are left out."""
-    return [
-        {
-            "type": "function",
-            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-        }
-        for tool in map(get, wanted)
-        if tool
-    ]
+def allowed(entries: Iterable[str]) -> list[str]:
+    """The names that an allow list means now, each once; entries that mean nothing any more are left out."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if entry.endswith(ALL_OF_A_SOURCE):
+            found |= dict.fromkeys(sorted(name for name in sources.names() if name.startswith(entry[:-1])))
+        elif get(entry):
+            found[entry] = None
+    return list(found)
+
+
+def functions(entries: Iterable[str]) -> tuple[Function, ...]:
+    """The tools of an allow list as models are told of them, with what that costs at most."""
+    tools = filter(None, map(get, allowed(entries)[:MAX_FUNCTIONS]))
+    return tuple(Function(tool.name, tool.description, tool.parameters, _most_tokens(tool)) for tool in tools)
+
+
+def function_schemas(entries: Iterable[str]) -> list[dict[str, Any]]:
+    """The same in the form of OpenAI's chat completions."""
+    return [function.schema for function in functions(entries)]
 
 
 def effect_of(name: str) -> Effect:
@@ -65,8 +117,8 @@ def effect_of(name: str) -> Effect:
     return tool.effect if tool else "pure"
 
 
-async def call(name: str, arguments: str, *, key: str = "") -> Outcome:
-    """Call a tool with the JSON text that a model wrote; `key` tells this call from all others, made again or not.
+async def call(name: str, arguments: str, *, context: CallContext | None = None) -> Outcome:
+    """Call a tool with the JSON text that a model wrote; a tool that asks for the context needs one.
 
     Anything that goes wrong is an Outcome in one sentence, without traces; only being cancelled passes.
     """
@@ -74,8 +126,9 @@ async def call(name: str, arguments: str, *, key: str = "") -> Outcome:
     if tool is None:
         return Outcome(f"There is no tool named {name!r}; there are: {', '.join(names())}.", is_error=True)
     try:
-        values = _read_arguments(tool, arguments) | ({KEY: key} if tool.takes_key else {})
-        return Outcome(_told(await _performed(tool, values)))
+        return Outcome(_told(await _performed(tool, tool.read(arguments) | _given(tool, context))))
+    except BadArguments as error:
+        return Outcome(_told(f"{name} cannot be called like this: {error}"), is_error=True)
     except ToolError as error:
         return Outcome(_told(str(error)), is_error=True)
     except TimeoutError:
@@ -89,20 +142,25 @@ async def call(name: str, arguments: str, *, key: str = "") -> Outcome:
         return _failed(tool, error)
 
 
-def _read_arguments(tool: Tool, arguments: str) -> dict[str, Any]:
-    try:
-        read = tool.arguments.model_validate_json(arguments.strip() or "{}")
-    except ValidationError as error:
-        raise ToolError(f"{tool.name} cannot be called like this: {_faults(error)}") from error
-    return {name: getattr(read, name) for name in type(read).model_fields}
+def _are_shipped(wanted: Iterable[str]) -> bool:
+    return all(name in _tools for name in wanted)
 
 
-def _faults(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    if faults[0]["type"] == "json_invalid":
-        return "the arguments are not valid JSON."
-    told = [(".".join(map(str, fault["loc"])) or "arguments", fault["msg"]) for fault in faults[:MAX_ERRORS_TOLD]]
-    return " ".join(f"{place}: {message}." for place, message in told)
+def _most_tokens(tool: Tool) -> int:
+    if tool.name in _tools:
+        return SHIPPED_TOKENS
+    told = (tool.name, tool.description, tool.parameters)
+    return len(json.dumps(told, ensure_ascii=False).encode(errors="replace")) + OVERHEAD_TOKENS
+
+
+def _given(tool: Tool, context: CallContext | None) -> dict[str, Any]:
+    """What the platform fills in."""
+    if not tool.takes_key and not tool.context_parameter:
+        return {}
+    if context is None:
+        raise TypeError(f"{tool.name} is called from nowhere.")
+    given = {tool.context_parameter: context} if tool.context_parameter else {}
+    return {**given, KEY: context.idempotency_key} if tool.takes_key else given
 
 
 async def _performed(tool: Tool, values: Mapping[str, Any]) -> object:

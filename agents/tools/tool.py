@@ -5,8 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from agents.tools.arguments import Read, read_by_model
 
 Effect = Literal["pure", "idempotent", "unsafe"]
 KEY = "idempotency_key"
@@ -17,11 +20,28 @@ class ToolError(Exception):
     """A call that cannot be served. The message is for the model: what is wrong, and what would be right."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """Where a tool is called from: the client's task, the agent's slug, and its run in the task's tree.
+
+    `idempotency_key` is the same whenever this very call is made again, after a crash for instance, and differs from every
+    other call's.
+    """
+
+    task_id: UUID
+    client_id: UUID
+    agent: str
+    run: str
+    idempotency_key: str
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function that models may call.
 
     `effect` says what calling it twice means: `pure` has no effect, `idempotent` has it once, `unsafe` may have it twice.
+    `read` makes the function's named arguments of the JSON text that a model wrote, and raises BadArguments.
+    `context_parameter` names the parameter that gets the CallContext, and `takes_key` says whether there is one for the key.
     """
 
     name: str
@@ -30,9 +50,10 @@ class Tool:
     effect: Effect
     timeout_seconds: float
     function: Callable[..., Any]
-    arguments: type[BaseModel]
+    read: Read
     runs_in_thread: bool = False
     takes_key: bool = False
+    context_parameter: str = ""
 
 
 def tool(
@@ -43,13 +64,15 @@ def tool(
     It may be a coroutine function. A plain function runs on the event loop, so it must be done within about a
     millisecond, unless `runs_in_thread`. It returns text, or a value that is given to the model as JSON.
 
-    A parameter named `idempotency_key` is no model's to fill: it gets a text that is the same whenever this very call is
-    made again, after a crash for instance, and differs from every other call's.
+    Two parameters are no model's to fill: one annotated `CallContext`, which tells where the call comes from, and one named
+    `idempotency_key`, which gets that field of it alone.
     """
 
     def made(function: Callable[..., Any]) -> Tool:
         description, told = _read_docstring(inspect.getdoc(function) or "")
-        arguments = _arguments_model(function, told)
+        hints = get_type_hints(function, include_extras=True)
+        context = next((name for name, hint in hints.items() if hint is CallContext and name != "return"), "")
+        arguments = _arguments_model(function, hints, told, ours={context, KEY})
         return Tool(
             name=function.__name__,
             description=description,
@@ -57,23 +80,25 @@ def tool(
             effect=effect,
             timeout_seconds=timeout_seconds,
             function=function,
-            arguments=arguments,
+            read=read_by_model(arguments),
             runs_in_thread=runs_in_thread,
-            takes_key=KEY in inspect.signature(function).parameters,
+            takes_key=KEY in hints,
+            context_parameter=context,
         )
 
     return made
 
 
-def _arguments_model(function: Callable[..., Any], told: Mapping[str, str]) -> type[BaseModel]:
-    hints = get_type_hints(function, include_extras=True)
+def _arguments_model(
+    function: Callable[..., Any], hints: Mapping[str, Any], told: Mapping[str, str], *, ours: set[str]
+) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (
             hints[name],
             Field(... if parameter.default is parameter.empty else parameter.default, description=told.get(name)),
         )
         for name, parameter in inspect.signature(function).parameters.items()
-        if name != KEY
+        if name not in ours
     }
     # Small models write 42 where "42" is meant.
     config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)

@@ -14,7 +14,7 @@ from agents.engine.budget import cost
 from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import State, evolve, fold
-from agents.engine.types import AgentSpec, Price, RunLimits, TaskInput, ToolCall, Usage
+from agents.engine.types import AgentSpec, Function, Price, RunLimits, TaskInput, ToolCall, Usage
 
 MANY_EVENTS = 2000
 PRICE = Price(Decimal(1), Decimal(10))
@@ -27,7 +27,9 @@ Respond = Callable[[Outside], e.Event]
 def agent(slug: str, **fields: Any) -> AgentSpec:
     """A published agent; its version's id is made from its name."""
     plain = {"description": f"Does {slug}.", "instructions": f"You are {slug}.", "model": "model-1", "price": PRICE}
-    return AgentSpec(slug=slug, version=1, version_id=sum(slug.encode()), **{**plain, **fields})
+    functions = tuple(Function(name, f"Does {name}.", {"type": "object"}, 300) for name in fields.get("tools", ()))
+    made = {**plain, "functions": functions, **fields}
+    return AgentSpec(slug=slug, version=1, version_id=sum(slug.encode()), **made)
 
 
 def team(*agents: AgentSpec) -> dict[str, AgentSpec]:

@@ -37,7 +37,7 @@ def test_it_uses_tools_until_it_answers() -> None:
     assert told.state.tool_calls == 1
     first, second = told.model_calls
     assert (first.step, second.step) == (1, 2)
-    assert first.tools == ("calculator",)
+    assert [function.name for function in first.functions] == ["calculator"]
     assert [message.role for message in second.messages] == ["system", "user", "assistant", "tool"]
     assert second.messages[-1].tool_call_id == second.messages[-2].tool_calls[0].id == "c1"
 
@@ -132,7 +132,7 @@ def test_it_hands_over_to_the_agent_that_fits() -> None:
     assert [call.step for call in told.model_calls] == [1, 2, 3]
     routing = told.model_calls[0]
     assert "- analyst: Does analyst." in routing.messages[0].content
-    assert routing.tools == ()
+    assert routing.functions == ()
 
 
 def test_it_hands_over_to_an_agent_that_plans() -> None:

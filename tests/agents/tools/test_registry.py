@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from pydantic import Field
 
-from agents.engine.budget import TOOL_OVERHEAD_TOKENS
 from agents.tools import registry
 from agents.tools.registry import MAX_OUTPUT_BYTES, Outcome
-from agents.tools.tool import Tool, ToolError, tool
+from agents.tools.tool import CallContext, Tool, ToolError, tool
 
 Register = Callable[[Tool], None]
 
@@ -57,6 +57,20 @@ def test_a_function_says_all_there_is_to_say() -> None:
     }
 
 
+def test_the_context_is_no_models_to_fill(register: Register) -> None:
+    @tool(effect="pure", timeout_seconds=1)
+    def whose(pet: str, call_from: CallContext, idempotency_key: str) -> str:
+        """Tell whose pet it is."""
+        return f"{pet} of {call_from.agent} by {idempotency_key}"
+
+    register(whose)
+    assert list(whose.parameters["properties"]) == ["pet"]
+    somewhere = UUID(int=1)
+    context = CallContext(task_id=somewhere, client_id=somewhere, agent="general", run="0", idempotency_key="k1")
+    assert asyncio.run(registry.call("whose", '{"pet": "Rex"}', context=context)) == Outcome("Rex of general by k1")
+    assert "Extra inputs" in asyncio.run(registry.call("whose", '{"pet": "Rex", "call_from": {}}')).output
+
+
 def test_what_we_ship() -> None:
     assert registry.names() == ("calculator", "current_time")
     assert registry.get("calculator") is not None
@@ -71,10 +85,11 @@ def test_it_is_offered_in_the_form_of_chat_completions() -> None:
     assert offered["function"]["parameters"]["properties"]["timezone"]["type"] == "string"
 
 
-@pytest.mark.parametrize("name", ["calculator", "current_time"])
+@pytest.mark.parametrize("name", registry.names())
 def test_what_a_tool_adds_to_a_call_is_within_its_worst_case(name: str) -> None:
     """Four bytes a token is a low guess for English text."""
-    assert len(json.dumps(registry.function_schemas([name]))) / 4 < TOOL_OVERHEAD_TOKENS
+    [function] = registry.functions([name])
+    assert len(json.dumps(registry.function_schemas([name]))) / 4 < function.most_tokens == registry.SHIPPED_TOKENS
 
 
 def test_a_name_is_given_once(register: Register) -> None:
