@@ -3,7 +3,7 @@
 #
 # Uses the machine's Docker when it answers. Otherwise, on Debian and as root, it installs one from Debian's packages, with
 # compose and buildx from Debian trixie's, and runs its own dockerd for as long as the tests take, all of it below FOLDER.
-# Images that cannot be pulled are made from Debian's packages (standins/make.sh). Takes some 20 minutes on two cores.
+# Images that cannot be pulled are made from Debian's packages (standins/make.sh). Takes 8 minutes on two quiet cores.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
