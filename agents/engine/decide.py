@@ -1,13 +1,15 @@
 """`decide`: what to do next, from the state alone. Every cap is checked here, before anything is done."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from agents.engine import events as e
-from agents.engine.budget import fits
+from agents.engine.budget import MILLION, fits, most_tokens
 from agents.engine.effects import CallModel, CallTool, Effect, Record
+from agents.engine.history import LEAST_TOKENS, NOTHING, cut, summary_bytes
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import messages
-from agents.engine.state import OpenTool, Run, State, start
+from agents.engine.state import PRELIMINARY, OpenTool, Run, State, evolve, start
 from agents.engine.types import AgentSpec, unpriced
 
 MAX_TOOL_FAILURES = 3
@@ -36,12 +38,25 @@ def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
     return list(ended[:1] or effects)
 
 
-def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> list[CallModel]:
+def opening_state(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec], *read: e.Event) -> State:
+    """The state in which a task makes its first calls, or has ended without any; `read` is what it reads before."""
+    state = start(accepted, team)
+    for event in read:
+        state = evolve(state, event)
+    while records := [effect.event for effect in decide(state) if isinstance(effect, Record)]:
+        for event in records:
+            state = evolve(state, event)
+    return state
+
+
+def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec], *read: e.Event) -> list[CallModel]:
     """The model calls that a task begins with."""
-    return [effect for effect in decide(start(accepted, team)) if isinstance(effect, CallModel)]
+    return [effect for effect in decide(opening_state(accepted, team, *read)) if isinstance(effect, CallModel)]
 
 
 def _next(state: State, run: Run) -> list[Effect]:
+    if run.id == e.ROOT and (fitting := _fit_history(state, run)):
+        return fitting
     if run.tries.are_used_up(state.team[run.agent]):
         return [_give_up(run, "model_failed", state.model_failure)]
     if run.failed_tools >= MAX_TOOL_FAILURES:
@@ -49,6 +64,45 @@ def _next(state: State, run: Run) -> list[Effect]:
     if run.open_tools:
         return [_use(state, run, tool) for tool in run.open_tools if not tool.is_unknown]
     return STRATEGIES[_strategy(state, run)](state, run)
+
+
+def _fit_history(state: State, run: Run) -> list[Effect]:
+    """What comes before a task's first step: earlier turns that do not fit are summarised, or left out where that fails."""
+    history, agent = state.history, state.team[run.agent]
+    if history.leaving:
+        until = history.leaving[-1].number
+        if run.answer is not None:
+            summary = cut(run.answer.text, summary_bytes(_room(state, run)))
+            return [Record(event=e.ConversationSummarised(until=until, summary=summary))]
+        if run.tries.are_used_up(agent) or not _can_summarise(state, run):
+            return [Record(event=e.ConversationSummarised(until=until, summary=""))]
+        return [_call(state, run, "summarise")]
+    if history == NOTHING or run.answer is not None or run.turns or run.tries.are_used_up(agent):
+        return []
+    until_now = history.until(room := _room(state, run))
+    if until_now is None:
+        return []
+    return [Record(event=e.ConversationTrimmed(until=until_now, summary_bytes=summary_bytes(room)))]
+
+
+def _room(state: State, run: Run) -> int:
+    """The tokens that earlier turns may take: what the window leaves beside the call itself, for half the task's money."""
+    agent = state.team[run.agent]
+    by_window = agent.window_tokens - most_tokens(_call(replace(state, history=NOTHING), run, "answer"))
+    if not agent.price.input_usd:
+        return by_window if by_window >= LEAST_TOKENS else 0
+    by_money = int(state.limits.max_cost_usd / 2 * MILLION / agent.price.input_usd)
+    room = min(by_window, by_money)
+    return room if room >= LEAST_TOKENS else 0
+
+
+def _can_summarise(state: State, run: Run) -> bool:
+    """Whether the task may make a call for that, and the answer's beside it."""
+    room = _room(state, run)
+    summarised = state.history.summarised_as("x" * summary_bytes(room), state.history.summarised)
+    calls = [_call(state, run, "summarise"), _call(replace(state, history=summarised), run, "answer")]
+    is_within_steps = state.model_calls + len(calls) <= state.limits.max_steps
+    return room > 0 and is_within_steps and fits(calls, state.cost_usd, state.limits.max_cost_usd)
 
 
 def _use(state: State, run: Run, tool: OpenTool) -> Effect:
@@ -111,7 +165,7 @@ STRATEGIES: dict[str, Callable[[State, Run], list[Effect]]] = {
 
 def _call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
     agent = state.team[run.agent]
-    is_preliminary = purpose in ("plan", "route")
+    is_preliminary = purpose in PRELIMINARY
     made_again = run.is_open_step or purpose == "repair"
     return CallModel(
         run=run.id,

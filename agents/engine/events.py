@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from agents.engine.types import RunLimits, TaskInput, ToolCall, Usage
+from agents.engine.types import RunLimits, TaskInput, ToolCall, Turn, Usage
 
 ROOT = "0"
 
@@ -54,6 +54,31 @@ class AttemptHandedOver(Event):
     """The process that ran the task was told to stop, and gave it back in time."""
 
     attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRead(Event):
+    """What had been said before, as the task began to run: the turns after the `summarised` ones, which `summary` tells of."""
+
+    turns: tuple[Turn, ...]
+    summary: str = ""
+    summarised: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationTrimmed(Event):
+    """The turns up to the number `until` do not fit any more, nor more than `summary_bytes` of the summary."""
+
+    until: int
+    summary_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummarised(Event):
+    """A summary tells of all turns up to the number `until`. It is empty where none could be made: they are left out."""
+
+    until: int
+    summary: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +222,8 @@ class TaskEnded(Event):
 
 TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (TaskAccepted, AttemptStarted, AttemptLost, AttemptHandedOver, ModelCalled, ModelAnswered, ModelFailed,
+    for kind in (TaskAccepted, AttemptStarted, AttemptLost, AttemptHandedOver, ConversationRead, ConversationTrimmed,
+                 ConversationSummarised, ModelCalled, ModelAnswered, ModelFailed,
                  ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted,
                  DelegateFinished, HandedOver, CancelRequested, TaskEnded)
 }  # fmt: skip
@@ -219,6 +245,7 @@ def from_json(kind: str, data: Mapping[str, Any]) -> Event:
         "reserved_usd": Decimal,
         "call": lambda value: ToolCall(**value),
         "tool_calls": lambda value: tuple(ToolCall(**call) for call in value),
+        "turns": lambda value: tuple(Turn(**turn) for turn in value),
     }
     known = {field.name for field in fields(event_type)}
     return event_type(

@@ -6,8 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from agents.engine import events as e
+from agents.engine.history import NOTHING, History
 from agents.engine.tries import Tries
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
+
+PRELIMINARY = ("plan", "route", "summarise")
+"""Purposes of calls whose answer is for the engine itself, and no part of what is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class State:
     limits: RunLimits
     team: Mapping[str, AgentSpec]
     runs: Mapping[str, Run]
+    history: History = NOTHING  # frozen
     usage: Usage = Usage()  # noqa: RUF009  # frozen
     cost_usd: Decimal = Decimal(0)
     model: str = ""
@@ -102,7 +107,11 @@ def fold(journal: Iterable[e.Event], team: Mapping[str, AgentSpec]) -> State:
 
 def evolve(state: State, event: e.Event) -> State:
     """The state after one more event. The end is final: what comes after it changes nothing."""
-    return state if state.ended else _evolved(state, event)
+    if state.ended:
+        return state
+    if isinstance(event, e.ConversationRead | e.ConversationTrimmed | e.ConversationSummarised):
+        return _with_history(state, event)
+    return _evolved(state, event)
 
 
 def _evolved(state: State, event: e.Event) -> State:
@@ -149,6 +158,18 @@ def _with(state: State, run: Run) -> State:
     return replace(state, runs={**state.runs, run.id: run})
 
 
+def _with_history(state: State, event: e.ConversationRead | e.ConversationTrimmed | e.ConversationSummarised) -> State:
+    match event:
+        case e.ConversationRead():
+            return replace(state, history=History(event.turns, event.summary, event.summarised))
+        case e.ConversationTrimmed():
+            return replace(state, history=state.history.without(event.until, event.summary_bytes))
+        case e.ConversationSummarised():
+            state = replace(state, history=state.history.summarised_as(event.summary, event.until))
+            run = replace(state.root, answer=None, turns=(), preliminary_turns=0)
+            return _with(state, replace(run, tries=run.tries if event.summary else Tries()))
+
+
 def _with_tools(state: State, event: e.ToolCalled | e.ToolReturned | e.OutcomeUnknown | e.OutcomeResolved) -> State:
     match event:
         case e.ToolCalled():
@@ -170,8 +191,8 @@ def _with_tool(state: State, run_id: str, call_id: str, **changes: Any) -> State
 
 def _answered(state: State, event: e.ModelAnswered) -> State:
     run = state.runs[event.run]
-    is_preliminary = event.purpose in ("plan", "route")
-    # Plans and routes are made without tools; a model that calls one all the same is not heard.
+    is_preliminary = event.purpose in PRELIMINARY
+    # These are made without tools; a model that calls one all the same is not heard.
     calls = () if is_preliminary else _distinct(event.tool_calls)
     run = replace(
         run,

@@ -29,6 +29,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said in a conversation, as the model reads it; turns are numbered from 1."""
+
+    number: int
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per million tokens. What has no known price cannot be called: nobody could say what it costs at most."""
 
@@ -90,6 +99,7 @@ class AgentSpec:
 
     Each model is tried at most `max_tries` times in a row, with a backoff that begins with `backoff_seconds`. `tools` is the
     allow list as it was written, and `functions` are the tools that it means at this moment; like prices, they may change.
+    Where it reads a conversation, a call takes `window_tokens` at most, the answer included.
     """
 
     slug: str
@@ -108,6 +118,7 @@ class AgentSpec:
     max_tries: int = 3
     backoff_seconds: float = 0.5
     functions: tuple[Function, ...] = ()
+    window_tokens: int = 32_000
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from agents.engine import events as e
-from agents.engine.types import Usage
+from agents.engine.types import Turn, Usage
 from tests.agents.engine.outside import accepted, agent, call, team, through_json
 
 TEAM = team(agent("general"))
@@ -31,6 +31,9 @@ EVENTS = (
     e.ToolReturned(run="0", step=1, call_id="c1", tool="calculator", output="42"),
     e.OutcomeUnknown(run="0", step=1, call=call()),
     e.OutcomeResolved(run="0", call_id="c1", decision="retry", by="admin"),
+    e.ConversationRead(turns=(Turn(3, "user", "ü"), Turn(4, "assistant", "")), summary="Ann.", summarised=2),
+    e.ConversationTrimmed(until=4, summary_bytes=600),
+    e.ConversationSummarised(until=4, summary="Ann and ü."),
     e.DelegateStarted(run="0", child="0.1", agent="general", task="What?"),
     e.DelegateFinished(run="0", child="0.1", agent="general", output="That."),
     e.HandedOver(run="0", agent="general"),
