@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from agents.engine.types import MAX_FUNCTIONS
 from agents.models import Agent, AgentVersion
 from agents.tools import registry, sources
 
@@ -50,8 +51,8 @@ def checked_tools(names: object) -> list[str]:
     """
     sources.read(is_forced=True)
     checked = _known(names, {*registry.names(), *registry.whole_sources()}, "tool")
-    if (count := len(registry.allowed(checked))) > registry.MAX_FUNCTIONS:
-        raise ValidationError(f"These are {count} tools; a model takes at most {registry.MAX_FUNCTIONS}.")
+    if (count := len(registry.allowed(checked))) > MAX_FUNCTIONS:
+        raise ValidationError(f"These are {count} tools; a model takes at most {MAX_FUNCTIONS}.")
     return checked
 
 

@@ -21,6 +21,7 @@ from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import State, evolve
+from agents.engine.tree import offered
 from agents.metering import Meter
 from agents.models import Task
 from agents.streaming import Appended, Delta, hub
@@ -306,7 +307,8 @@ class Execution:
     async def _call_tool(self, effect: CallTool) -> e.Event:
         call = effect.call
         if not self._is_allowed(effect):
-            allowed = ", ".join(self._names_for(effect)) or "none"
+            there_are = offered(self.state, self.state.runs[effect.run])
+            allowed = ", ".join(function.name for function in there_are) or "none"
             outcome = registry.Outcome(
                 f"There is no tool named {call.name!r} here; there are: {allowed}.", is_error=True
             )
@@ -336,10 +338,8 @@ class Execution:
             raise lifecycle.LeaseLost
 
     def _is_allowed(self, effect: CallTool) -> bool:
-        return effect.call.name in self._names_for(effect)
-
-    def _names_for(self, effect: CallTool) -> list[str]:
-        return [function.name for function in self.state.team[self.state.runs[effect.run].agent].functions]
+        agent = self.state.team[self.state.runs[effect.run].agent]
+        return any(function.name == effect.call.name for function in agent.functions)
 
     def _context_of(self, effect: CallTool) -> CallContext:
         return CallContext(

@@ -71,7 +71,7 @@ async def team_of(slug: str) -> Team | None:
         name = waiting.pop()
         if name in known and name not in members:
             members[name] = known[name].spec
-            waiting.extend(members[name].delegates)
+            waiting.extend((*members[name].delegates, *members[name].handoffs))
     return Team(known[slug], members)
 
 
@@ -137,6 +137,7 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         strategy=cast(Strategy, row.strategy),
         tools=tuple(row.tools),
         delegates=tuple(slug for slug in row.delegates if slug in slugs),
+        handoffs=tuple(slug for slug in row.handoffs if slug in slugs),
         temperature=row.temperature,
         price=price_of(model),
         fallbacks=tuple(Model(name, price_of(name)) for name in row.fallback_models if name != model),

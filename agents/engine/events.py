@@ -7,11 +7,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from agents.engine.types import RunLimits, TaskInput, ToolCall, Turn, Usage
 
 ROOT = "0"
+Purpose = Literal["part", "ask", "review"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +150,15 @@ class ToolCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReturned(Event):
+    """`is_refused`: nothing was tried, as a cap of the task's tree was reached; that is no failure of the tool."""
+
     run: str
     step: int
     call_id: str
     tool: str
     output: str
     is_error: bool = False
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +182,14 @@ class OutcomeResolved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegateStarted(Event):
+    """`purpose`: it answers a part of a plan, was asked by the model's call `call_id`, or reviews the run's text."""
+
     run: str
     child: str
     agent: str
     task: str
+    purpose: Purpose = "part"
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,14 +198,17 @@ class DelegateFinished(Event):
     child: str
     agent: str
     output: str
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedOver(Event):
-    """The run goes on as another agent."""
+    """The run goes on as another agent, with the same conversation; `call_id` is the model's call that wished it, if any."""
 
     run: str
     agent: str
+    call_id: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Reading what a model wrote: JSON that should satisfy a schema, a plan's questions, a router's choice."""
+"""Reading what a model wrote: JSON that should satisfy a schema, a plan's questions, a critique, a router's choice."""
 
 import contextlib
 import json
@@ -75,6 +75,16 @@ def planned_questions(text: str) -> tuple[str, ...]:
         value = NUMBERED.findall(text)
     questions = [item.strip() for item in value if isinstance(item, str) and 3 < len(item.strip()) <= 500]
     return tuple(dict.fromkeys(questions))[:MAX_QUESTIONS]
+
+
+def objections(text: str) -> str:
+    """What a critic wants changed; empty when it approves, or its critique is unusable."""
+    critique = found_json(text)
+    if not isinstance(critique, Mapping) or critique.get("approved") is not False:
+        return ""
+    remarks = critique.get("remarks")
+    told = remarks if isinstance(remarks, list) else [remarks]
+    return "\n".join(remark.strip() for remark in told if isinstance(remark, str)).strip()
 
 
 def chosen_agent(text: str, candidates: Collection[str]) -> str | None:

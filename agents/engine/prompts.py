@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from agents.engine.budget import MESSAGE_OVERHEAD_TOKENS
 from agents.engine.events import ROOT
 from agents.engine.history import transcript
 from agents.engine.state import Run, State
+from agents.engine.tree import fitting
 from agents.engine.types import AgentSpec, Message
 
 PLAN = (
@@ -26,30 +26,49 @@ SUMMARISE = (
 REPAIR = "That is not a valid result: {fault} Reply again with nothing but JSON that satisfies the schema."
 
 
+CRITIQUE: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"approved": {"type": "boolean"}, "remarks": {"type": "string"}},
+    "required": ["approved", "remarks"],
+    "additionalProperties": False,
+}
+REVIEW = (
+    "Review the text below: does it do what its task asks, and is it right? Reply with nothing but JSON such as "
+    '{"approved": true, "remarks": ""}. Approve what is good enough; else name in remarks what has to change, and how.'
+)
+REVISE = "The last turn has a reviewer's remarks on your text. Reply with the whole text, revised, and nothing else."
+
+
 def messages(state: State, run: Run, purpose: str, fault: str = "") -> tuple[Message, ...]:
     """The conversation for one call of the run's model."""
     agent = state.team[run.agent]
-    system = [agent.instructions]
     past = state.history.messages if run.id == ROOT else ()
     if purpose == "summarise":
         return _summarising(state, agent)
     if purpose == "plan":
-        return (Message("system", "\n\n".join([*system, PLAN])), *past, _request(state, run))
+        return (_system(agent.instructions, PLAN), *past, _request(state, run), *run.turns)
     if purpose == "route":
-        choices = "\n".join(f"- {slug}: {state.team[slug].description}" for slug in agent.delegates)
+        choices = "\n".join(f"- {slug}: {state.team[slug].description}" for slug in fitting(state, run))
         routing = f"Choose the agent that should do the task. Reply with nothing but its name.\n{choices}"
-        return (Message("system", routing), *past, _request(state, run))
+        return (_system(routing), *past, _request(state, run), *run.turns)
+    system = [agent.instructions]
     if run.id == ROOT and state.input.output_schema is not None:
         system.append(
             f"Reply with nothing but JSON that satisfies this JSON Schema:\n{_json(state.input.output_schema)}"
         )
     request = _request(state, run)
-    if run.children:
-        notes = "\n\n".join(f"Q: {state.runs[child].task}\nA: {output}" for child, output in run.children.items())
+    if parts := state.children(run, "part"):
+        notes = "\n\n".join(f"Q: {part.task}\nA: {part.output}" for part in parts)
         request = Message("user", f"{request.content}\n\nNotes:\n{notes}")
         system.append(WRITE)
-    composed = (Message("system", "\n\n".join(system)), *past, request, *_own_turns(run))
+    system += {"review": [REVIEW], "revise": [REVISE]}.get(purpose, [])
+    composed = (_system(*system), *past, request, *run.turns)
     return (*composed, Message("user", REPAIR.format(fault=fault))) if purpose == "repair" else composed
+
+
+def to_review(state: State, run: Run) -> str:
+    """What a critic gets to read: the run's task and the text that it last wrote."""
+    return f"Task:\n{_request(state, run).content}\n\nText:\n{run.answer.text if run.answer else ''}"
 
 
 def request_text(task: str, context: Mapping[str, Any]) -> str:
@@ -63,11 +82,8 @@ def _summarising(state: State, agent: AgentSpec) -> tuple[Message, ...]:
     return (Message("system", SUMMARISE), Message("user", told))
 
 
-def _own_turns(run: Run) -> tuple[Message, ...]:
-    """The turns after planning or routing, whose answers are no part of the conversation; nor is one that was mended."""
-    turns = run.turns[run.preliminary_turns :]
-    mended = {index for index, (turn, after) in enumerate(pairwise(turns)) if turn.role == after.role == "assistant"}
-    return tuple(turn for index, turn in enumerate(turns) if index not in mended)
+def _system(*texts: str) -> Message:
+    return Message("system", "\n\n".join(texts))
 
 
 def _request(state: State, run: Run) -> Message:

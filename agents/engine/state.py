@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from agents.engine import events as e
 from agents.engine.history import NOTHING, History
+from agents.engine.output import objections
 from agents.engine.tries import Tries
+from agents.engine.turns import distinct, with_answer, with_result
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
 
 PRELIMINARY = ("plan", "route", "summarise")
@@ -25,32 +27,52 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OpenTool:
-    """A call that has not returned. `unsafe_since` is the attempt in which it began, when it may not begin twice."""
+    """A call that has not returned; `child` is the delegate's run, when an agent was asked.
+
+    `unsafe_since` is the attempt in which it began, when it may not begin twice.
+    """
 
     call: ToolCall
+    child: str = ""
     unsafe_since: int | None = None
     is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One agent at work: the root, or a delegate."""
+    """One agent at work: the root, or a delegate with its `purpose`, and the `output` that it reported in the end.
+
+    `turns` is the conversation after the task. Plans, routes and summaries are no part of it.
+    """
 
     id: str
     agent: str
     task: str
+    purpose: Literal["answer"] | e.Purpose = "answer"
+    call_id: str = ""
+    output: str | None = None
     turns: tuple[Message, ...] = ()
-    preliminary_turns: int = 0
     answer: Answer | None = None
     step: int = 0
     open_tools: tuple[OpenTool, ...] = ()
     tries: Tries = Tries()  # noqa: RUF009  # frozen
     failed_tools: int = 0
     repairs: int = 0
-    children: Mapping[str, str | None] | None = None
+    reviews: int = 0
+    is_approved: bool = False
+    hand_overs: int = 0
+    earlier_parts: int = 0
     is_open_step: bool = False
     open_call: e.ModelCalled | None = None
-    is_done: bool = False
+
+    @property
+    def parent(self) -> str:
+        """The run that waits for this one; empty for the root."""
+        return self.id.rpartition(".")[0]
+
+    @property
+    def is_done(self) -> bool:
+        return self.output is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,10 @@ class State:
     @property
     def root(self) -> Run:
         return self.runs[e.ROOT]
+
+    def children(self, run: Run, purpose: e.Purpose | None = None) -> tuple[Run, ...]:
+        """The delegates that the run has started, for this purpose or for any, in order."""
+        return tuple(each for each in self.runs.values() if each.parent == run.id and purpose in (None, each.purpose))
 
     @property
     def open_calls(self) -> tuple[e.ModelCalled, ...]:
@@ -133,19 +159,10 @@ def _evolved(state: State, event: e.Event) -> State:
             return replace(state, attempt=event.attempt)
         case e.ToolCalled() | e.ToolReturned() | e.OutcomeUnknown() | e.OutcomeResolved():
             return _with_tools(state, event)
-        case e.DelegateStarted():
-            run = state.runs[event.run]
-            parent = replace(run, children={**(run.children or {}), event.child: None})
-            return _with(_with(state, parent), Run(id=event.child, agent=event.agent, task=event.task))
-        case e.DelegateFinished():
-            run = state.runs[event.run]
-            child = replace(state.runs[event.child], is_done=True)
-            return _with(
-                _with(state, replace(run, children={**(run.children or {}), event.child: event.output})), child
-            )
+        case e.DelegateStarted() | e.DelegateFinished():
+            return _with_delegate(state, event)
         case e.HandedOver():
-            run = replace(state.runs[event.run], agent=event.agent, answer=None, turns=(), preliminary_turns=0)
-            return _with(state, replace(run, tries=Tries()))
+            return _with(state, _handed_over(state, event))
         case e.CancelRequested():
             return replace(state, is_cancel_requested=True)
         case e.TaskEnded():
@@ -166,7 +183,7 @@ def _with_history(state: State, event: e.ConversationRead | e.ConversationTrimme
             return replace(state, history=state.history.without(event.until, event.summary_bytes))
         case e.ConversationSummarised():
             state = replace(state, history=state.history.summarised_as(event.summary, event.until))
-            run = replace(state.root, answer=None, turns=(), preliminary_turns=0)
+            run = replace(state.root, answer=None)
             return _with(state, replace(run, tries=run.tries if event.summary else Tries()))
 
 
@@ -189,18 +206,59 @@ def _with_tool(state: State, run_id: str, call_id: str, **changes: Any) -> State
     return _with(state, replace(run, open_tools=tuple(tools)))
 
 
+def _with_delegate(state: State, event: e.DelegateStarted | e.DelegateFinished) -> State:
+    run = state.runs[event.run]
+    match event:
+        case e.DelegateStarted(purpose=purpose, call_id=call_id):
+            child = Run(id=event.child, agent=event.agent, task=event.task, purpose=purpose, call_id=call_id)
+            state = _with(state, child)
+            return _with_tool(state, run.id, call_id, child=child.id) if call_id else state
+        case e.DelegateFinished(output=output):
+            child = replace(state.runs[event.child], output=output)
+            if child.purpose == "ask":
+                run = _heard(run, child.call_id, output)
+            elif child.purpose == "review":
+                run = _reviewed(run, "" if event.is_error else objections(output))
+            return _with(_with(state, child), run)
+
+
+def _reviewed(run: Run, remarks: str) -> Run:
+    """With what a critic wants changed as the next turn; nothing is left to do where that is empty."""
+    turns = (*run.turns, Message("user", remarks)) if remarks else run.turns
+    return replace(run, turns=turns, reviews=run.reviews + 1, is_approved=not remarks)
+
+
+def _handed_over(state: State, event: e.HandedOver) -> Run:
+    """The run as another agent begins it: with the conversation so far, and nothing of how far the one before had come."""
+    run = state.runs[event.run]
+    if event.call_id:
+        run = _heard(run, event.call_id, f"{event.agent} goes on from here.")
+    return replace(
+        run,
+        agent=event.agent,
+        answer=None,
+        open_tools=(),
+        tries=Tries(),
+        failed_tools=0,
+        reviews=0,
+        is_approved=False,
+        hand_overs=run.hand_overs + 1,
+        earlier_parts=len(state.children(run, "part")),
+    )
+
+
 def _answered(state: State, event: e.ModelAnswered) -> State:
     run = state.runs[event.run]
     is_preliminary = event.purpose in PRELIMINARY
     # These are made without tools; a model that calls one all the same is not heard.
-    calls = () if is_preliminary else _distinct(event.tool_calls)
+    calls = () if is_preliminary else distinct(event.tool_calls)
+    is_repair = event.purpose == "repair"
     run = replace(
         run,
-        turns=(*run.turns, Message("assistant", event.text, calls)),
-        preliminary_turns=run.preliminary_turns + is_preliminary,
+        turns=run.turns if is_preliminary else with_answer(run.turns, event.text, calls, is_mended=is_repair),
         answer=Answer(event.purpose, event.text, calls),
         open_tools=tuple(map(OpenTool, calls)),
-        repairs=run.repairs + (1 if event.purpose == "repair" else 0),
+        repairs=run.repairs + is_repair,
         tries=run.tries.answered(),
         is_open_step=False,
         open_call=None,
@@ -214,26 +272,16 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
     )
 
 
-def _distinct(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """The same calls, each with an id of its own: some providers give all of them one, or none."""
-    told_apart: dict[str, ToolCall] = {}
-    for number, call in enumerate(calls, 1):
-        call_id = call.id
-        while call_id in told_apart:
-            call_id = f"{call_id}-{number}"
-        told_apart[call_id] = replace(call, id=call_id)
-    return tuple(told_apart.values())
-
-
 def _returned(state: State, event: e.ToolReturned) -> State:
-    run = state.runs[event.run]
-    heard = Message("tool", event.output, tool_call_id=event.call_id)
-    return _with(
-        state,
-        replace(
-            run,
-            turns=(*run.turns, heard),
-            open_tools=tuple(tool for tool in run.open_tools if tool.call.id != event.call_id),
-            failed_tools=run.failed_tools + 1 if event.is_error else 0,
-        ),
+    run = _heard(state.runs[event.run], event.call_id, event.output)
+    failed_tools = run.failed_tools + 1 if event.is_error else 0
+    return _with(state, run if event.is_refused else replace(run, failed_tools=failed_tools))
+
+
+def _heard(run: Run, call_id: str, output: str) -> Run:
+    calls = run.answer.tool_calls if run.answer else ()
+    return replace(
+        run,
+        turns=with_result(run.turns, calls, call_id, output),
+        open_tools=tuple(tool for tool in run.open_tools if tool.call.id != call_id),
     )

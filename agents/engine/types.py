@@ -66,6 +66,10 @@ class Model:
     price: Price = FREE
 
 
+# What a call of a model may offer, over all providers.
+MAX_FUNCTIONS = 128
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """What a model may call, as it is told of it: `parameters` is a JSON Schema. `most_tokens`: what telling costs at most."""

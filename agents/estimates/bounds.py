@@ -31,14 +31,15 @@ def bounds(opening: TaskAccepted, agent: AgentSpec, first: Iterable[CallModel]) 
     calls = list(first)
     least = sum((cost(call.model.price, Usage(_fewest_tokens(call), 1)) for call in calls), NOTHING)
     most = opening.limits.max_cost_usd
-    if _calls_once(opening, agent):
+    if _calls_once(opening, agent, calls):
         most = min(most, sum((_of_all_tries(call) for call in calls), NOTHING))
     return Bounds(min(least, most), most)
 
 
-def _calls_once(opening: TaskAccepted, agent: AgentSpec) -> bool:
-    """Whether the first answer ends the task, whatever it says."""
-    return agent.strategy == "answer" and not agent.tools and opening.input.output_schema is None
+def _calls_once(opening: TaskAccepted, agent: AgentSpec, calls: Iterable[CallModel]) -> bool:
+    """Whether the first answer ends the task, whatever it says: it may call nobody, and need not be mended."""
+    is_last = all(call.purpose == "answer" and not call.functions for call in calls) and not agent.tools
+    return agent.strategy == "answer" and is_last and opening.input.output_schema is None
 
 
 def _of_all_tries(call: CallModel) -> Decimal:

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents.engine.types import Function
+from agents.engine.types import MAX_FUNCTIONS, Function
 from agents.tools import sources
 from agents.tools.arguments import BadArguments
 from agents.tools.sources import Source
@@ -27,7 +27,6 @@ from agents.tools.tool import KEY, CallContext, Effect, Tool, ToolError
 MAX_OUTPUT_BYTES = 32 * 1024
 CUT_NOTE = "\n[The output was cut here: it is longer than 32 KiB.]"
 # More functions than this are taken in no call of OpenAI's.
-MAX_FUNCTIONS = 128
 # A test holds the tools that come with the code below the first; of all others each byte may be a token.
 SHIPPED_TOKENS = 300
 OVERHEAD_TOKENS = 16

@@ -191,3 +191,13 @@ def through_json(journal: Iterable[e.Event]) -> list[e.Event]:
 
 def call(name: str = "calculator", arguments: str = '{"expression": "6*7"}', call_id: str = "c1") -> ToolCall:
     return ToolCall(call_id, name, arguments)
+
+
+def ask(slug: str, task: str = "Do it.", call_id: str = "c1") -> ToolCall:
+    """A model's call of another agent."""
+    return ToolCall(call_id, f"ask_{slug}", json.dumps({"task": task}))
+
+
+def hand_over(slug: str, reason: str = "It knows better.", call_id: str = "c1") -> ToolCall:
+    """A model's wish that another agent goes on."""
+    return ToolCall(call_id, f"hand_over_to_{slug}", json.dumps({"reason": reason}))

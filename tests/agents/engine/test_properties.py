@@ -1,6 +1,7 @@
 """Whatever models, tools and people do, at whatever moment: the promises of the engine."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
@@ -14,7 +15,8 @@ from agents.engine.budget import worst_case
 from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Outside
 from agents.engine.state import evolve, fold
-from agents.engine.types import AgentSpec, Model, Price, ToolCall, Usage
+from agents.engine.tree import MAX_CHILDREN, MAX_DEPTH, MAX_HAND_OVERS, MAX_RUNS
+from agents.engine.types import AgentSpec, Message, Model, Price, ToolCall, Usage
 from tests.agents.engine.outside import (
     MANY_EVENTS,
     Reply,
@@ -47,10 +49,19 @@ TEXTS = (
     "null",
     "NaN",
 )
+CRITIQUES = ('{"approved": false, "remarks": "Shorter."}', '{"approved": true, "remarks": ""}', '{"approved": false}')
 FALLBACKS = ((), (Model("model-2", Price(Decimal(2), Decimal(20))),), (Model("model-2"), Model("model-3")))
 MAX_TRIES = 2
 MOST_TRIES = MAX_TRIES * (1 + max(map(len, FALLBACKS)))
-ARGUMENTS = ('{"expression": "1+1"}', "{", "", "[]", "null", '{"expression": {"deep": [1]}}')
+ARGUMENTS = (
+    '{"expression": "1+1"}',
+    *['{"task": "Do it.", "reason": "I cannot."}'] * 5,
+    "{",
+    "",
+    "[]",
+    "null",
+    '{"expression": {"deep": [1]}}',
+)
 
 promises = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
@@ -59,14 +70,15 @@ slugs = st.lists(st.sampled_from(SLUGS), max_size=3, unique=True).map(tuple)
 
 @st.composite
 def teams(draw: st.DrawFn) -> dict[str, AgentSpec]:
-    """Agents of every strategy, with delegates that may be none, themselves, or each other."""
+    """Agents of every strategy, with delegates and hand-overs that may be none, themselves, or each other."""
     return team(
         *(
             agent(
                 slug,
-                strategy=draw(st.sampled_from(("answer", "plan", "route"))),
+                strategy=draw(st.sampled_from(("answer", "plan", "route", "review"))),
                 tools=draw(st.sampled_from(((), ("calculator",)))),
                 delegates=draw(slugs),
+                handoffs=draw(slugs),
                 fallbacks=draw(st.sampled_from(FALLBACKS)),
                 max_tries=MAX_TRIES,
             )
@@ -83,17 +95,21 @@ def openings(draw: st.DrawFn) -> tuple[e.TaskAccepted, dict[str, AgentSpec]]:
         members,
         context=draw(st.sampled_from(({}, {"a": ["ü", 1, None, 0.5]}))),
         output_schema=draw(st.sampled_from((None, SCHEMA))),
-        max_steps=draw(st.integers(1, 12)),
+        max_steps=draw(st.integers(1, 60)),
         max_cost_usd=draw(st.just(Decimal(10)) | st.decimals(Decimal("0.002"), Decimal("0.02"), places=4)),
     )
     return opening, members
 
 
 class Chance:
-    """Models and tools that do anything that they can, never beyond what a call may cost at worst."""
+    """Models and tools that do anything that they can, never beyond what a call may cost at worst.
+
+    Some like to call: else few trees would come to their caps.
+    """
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self.calling, self.most_calls = random.choice(((0.35, 3), (0.8, 10)))
 
     def __call__(self, effect: Outside) -> e.Event:
         if isinstance(effect, CallTool):
@@ -108,15 +124,15 @@ class Chance:
         if chance < 0.1:
             seconds = self.random.choice((None, 0.0, 2.5, 100.0))
             return failed(effect, is_retryable=self.random.random() < 0.9, retry_after=seconds)
-        if chance < 0.35:
-            return [self._tool_call() for _ in range(self.random.randint(1, 3))]
-        return self.random.choice(
-            {"plan": PLANS, "route": SLUGS}.get(effect.purpose, TEXTS) if chance < 0.85 else TEXTS
-        )
+        if chance < self.calling:
+            return [self._tool_call() for _ in range(self.random.randint(1, self.most_calls))]
+        fitting = {"plan": PLANS, "route": SLUGS, "review": CRITIQUES}.get(effect.purpose, TEXTS)
+        return self.random.choice(fitting if chance < 0.85 else TEXTS)
 
     def _tool_call(self) -> ToolCall:
         pick = self.random.choice
-        return ToolCall(pick(("call", "c1", "")), pick(("calculator", "no_such_tool")), pick(ARGUMENTS))
+        names = (pick(("calculator", "no_such_tool")), f"ask_{pick(SLUGS)}", f"hand_over_to_{pick(SLUGS)}")
+        return ToolCall(pick(("call", "c1", "")), pick(names), pick(ARGUMENTS))
 
     def _usage(self, effect: CallModel) -> Usage:
         price = effect.model.price
@@ -147,6 +163,7 @@ def test_every_task_ends_within_its_caps(task: tuple[e.TaskAccepted, dict[str, A
         worst = story.state.cost_usd + sum(map(worst_case, calls), Decimal(0))
         assert story.state.model_calls + len(calls) <= limits.max_steps
         assert worst <= limits.max_cost_usd
+        assert_the_tree_is_within_its_caps(story)
 
     story = told(*task, random, before=check)
     assert story.state.model_calls <= limits.max_steps
@@ -154,6 +171,45 @@ def test_every_task_ends_within_its_caps(task: tuple[e.TaskAccepted, dict[str, A
     assert story.state.cost_usd <= limits.max_cost_usd
     assert (story.ended.status == "completed") == (story.ended.exit_reason == "completed")
     assert story.ended.status == "completed" or story.ended.message
+
+
+def assert_the_tree_is_within_its_caps(story: Story) -> None:
+    runs = story.state.runs
+    assert len(runs) <= MAX_RUNS
+    handed_over = Counter(event.run for event in story.journal if isinstance(event, e.HandedOver))
+    assert max(handed_over.values(), default=0) <= MAX_HAND_OVERS
+    for run in runs.values():
+        assert run.id.count(".") <= MAX_DEPTH
+        assert len(story.state.children(run)) <= MAX_CHILDREN
+        assert [child.id for child in story.state.children(run)] == [
+            f"{run.id}.{number}" for number in range(1, len(story.state.children(run)) + 1)
+        ]
+        waiting = [each.agent for each in runs.values() if not each.is_done and run.id.startswith(f"{each.id}.")]
+        if run.purpose == "ask" and not run.is_done:
+            assert run.agent not in waiting
+
+
+def well_formed(messages: Sequence[Message]) -> bool:
+    """As providers want it: the results of all calls right after them, and nothing else there."""
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            if not waiting or message.tool_call_id != waiting.pop(0):
+                return False
+        elif waiting:
+            return False
+        waiting = waiting or [call.id for call in message.tool_calls]
+    return not waiting
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_every_model_reads_a_conversation_that_providers_take(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random
+) -> None:
+    for call in told(*task, random).model_calls:
+        assert well_formed(call.messages)
+        assert len({function.name for function in call.functions}) == len(call.functions)
 
 
 @promises

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from agents.engine import events as e
-from agents.engine.decide import MAX_DEPTH
 from agents.engine.effects import CallModel
+from agents.engine.tree import MAX_DEPTH
 from tests.agents.engine.outside import Story, accepted, agent, call, failed, returned, scripted, story, team
 
 GENERAL = agent("general")

@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from agents import publishing, teams
 from agents.engine.budget import worst_case
-from agents.engine.types import Price
+from agents.engine.types import MAX_FUNCTIONS, Price
 from agents.models import Agent, AgentVersion, Task
 from agents.tools import registry, sources
 from agents.tools.arguments import read_by_schema
@@ -166,11 +166,11 @@ def test_a_draft_sees_what_was_added_just_now(source: Source) -> None:
 
 
 def test_more_tools_than_a_model_takes_are_refused(source: Source) -> None:
-    for number in range(registry.MAX_FUNCTIONS):
+    for number in range(MAX_FUNCTIONS):
         source.add(f"weather__tell_{number}")
     with pytest.raises(ValidationError, match="These are 129 tools; a model takes at most 128"):
         publishing.checked_tools(["weather__*"])
-    assert len(registry.functions(["weather__*"])) == registry.MAX_FUNCTIONS
+    assert len(registry.functions(["weather__*"])) == MAX_FUNCTIONS
 
 
 def test_a_long_description_counts_in_the_worst_case(source: Source) -> None:

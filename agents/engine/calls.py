@@ -1,0 +1,28 @@
+"""One call of a run's model, composed from the state."""
+
+from agents.engine import events as e
+from agents.engine.effects import CallModel
+from agents.engine.prompts import CRITIQUE, messages
+from agents.engine.state import PRELIMINARY, Run, State
+from agents.engine.tree import offered
+
+
+def model_call(state: State, run: Run, purpose: str, fault: str = "") -> CallModel:
+    """The call that serves this purpose now; `fault` is what a repair is about."""
+    agent = state.team[run.agent]
+    is_preliminary = purpose in PRELIMINARY
+    made_again = run.is_open_step or purpose == "repair"
+    schema = state.input.output_schema if run.id == e.ROOT and not is_preliminary else None
+    return CallModel(
+        run=run.id,
+        step=run.step if made_again else run.step + 1,
+        purpose=purpose,
+        agent=agent,
+        model=run.tries.model(agent),
+        messages=messages(state, run, purpose, fault),
+        functions=() if is_preliminary else offered(state, run),
+        max_output_tokens=state.limits.max_output_tokens,
+        output_schema=CRITIQUE if purpose == "review" else schema,
+        wait_seconds=run.tries.retry_after_seconds,
+        jitter_seconds=run.tries.jitter_seconds(agent),
+    )
