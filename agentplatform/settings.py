@@ -202,6 +202,18 @@ ALLOWED_ORIGINS = environment.words(
     meaning="Web origins that may call the API from a browser, and whose forms the console trusts.",
 ) or ([] if IN_PRODUCTION else ["*"])
 
+environment.section("Conversations")
+CONVERSATION_CONFLICT = environment.choice(
+    "CONVERSATION_CONFLICT", "queue", ("queue", "reject", "interrupt"),
+    meaning="What becomes of a task whose conversation has one that has not ended: it waits for it, is refused with 409, or has "
+    "it cancelled.",
+)
+CONVERSATION_WINDOW_TOKENS = environment.number(
+    "CONVERSATION_WINDOW_TOKENS", 32_000, least=1_000, most=2_000_000,
+    meaning="Tokens of one model call in a conversation, at most, the answer included, where a byte counts as a token. Less "
+    "where the model's own window is known to be smaller. Older turns than fit are summarised.",
+)
+
 environment.section("Secrets and names")
 SECRET_KEY = environment.text(
     "SECRET_KEY", "development-only",
@@ -275,6 +287,7 @@ INSTALLED_APPS = [
     "accounts.money",
     "agents",
     "agents.usage",
+    "agents.conversations",
     "feedback",
 ]
 

@@ -18,14 +18,15 @@ from django.db.models.functions import Coalesce, Extract, Now
 from accounts.money import budgets
 from accounts.money.movements import Payer
 from agents import journal, spending
+from agents.conversations import keeping, line, reading
 from agents.engine import events as e
 from agents.engine.budget import abandoned
 from agents.engine.state import State, evolve, fold
 from agents.models import IdempotencyKey, Outbox, Task, UnknownOutcome
+from agents.queues import REPUBLISH_AFTER
 from agents.teams import specs_of
 
 LEASE = timedelta(seconds=30)
-REPUBLISH_AFTER = timedelta(seconds=3)
 MAX_LOSSES = 3
 Status = Task.Status
 
@@ -53,6 +54,7 @@ class NewTask:
     """The columns of a task to be accepted, and the client's own name for the request, if any.
 
     `has_budgets`: its client has some, of which a queued task gets `set_aside`, by the run whose first call it is for.
+    `past`: what was read of its conversation, on which its first events build.
     """
 
     row: dict[str, Any]
@@ -60,6 +62,7 @@ class NewTask:
     body_digest: bytes = b""
     has_budgets: bool = False
     set_aside: Mapping[str, Decimal] = field(default_factory=dict)
+    past: e.ConversationRead | None = None
 
     @property
     def payer(self) -> Payer:
@@ -81,11 +84,12 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run a task for a while, and all that is known of it."""
+    """The right to run a task for a while, and all that is known of it; `past` is what it has yet to read."""
 
     task: Task
     journal: list[e.Event]
     seconds_left: float
+    past: e.ConversationRead | None = None
 
     @property
     def holder(self) -> Holder:
@@ -125,27 +129,27 @@ class Ending:
 def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Ending | None = None) -> Task:
     """Insert a task with its first events, and what makes it kept: idempotency row, lease or outbox row.
 
-    Raises AlreadyAccepted when the Idempotency-Key is taken, and BudgetExceeded when a budget does not allow the first call.
+    One that was to run at once is queued, with its first event alone, when its conversation is not free for it; `waits` says
+    that others are ahead of it there. Raises AlreadyAccepted when the Idempotency-Key is taken, BudgetExceeded when a budget
+    does not allow the first call, and Conflict when its conversation takes no second task.
     """
-    timing: dict[str, Any] = {}
-    if status != Status.QUEUED:
-        timing = {"started_at": Now(), "attempt_started_at": Now(), "attempts": 1}
-    if status == Status.RUNNING:
-        timing |= {"lease_token": 1, "lease_expires_at": Now() + LEASE}
-    if ending:
-        timing |= {**ending.columns, "completed_at": Now()}
     try:
         with transaction.atomic():
+            entrance = _entrance(new.row)
+            if entrance and status == Status.RUNNING and not entrance.may_begin(new.past):
+                status, events = Status.QUEUED, events[:1]
             task = Task(**new.row, status=status, last_seq=len(events))
-            for name, value in timing.items():
+            for name, value in _begun(status, ending).items():
                 setattr(task, name, value)
             task.save(force_insert=True)
+            if entrance and ending is None:
+                line.join(entrance, task)
             journal.insert(task.pk, 1, events)
             if new.idempotency_key is not None:
                 IdempotencyKey.objects.create(
                     client_id=task.client_id, key=new.idempotency_key, body_digest=new.body_digest, task=task
                 )
-            if status == Status.QUEUED:
+            if status == Status.QUEUED and not task.waits:
                 Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
             if ending is None:
                 set_aside = new.set_aside if status == Status.QUEUED else {}
@@ -154,11 +158,15 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
         if "idempotency_key_of_client" in str(error):
             raise AlreadyAccepted from error
         raise
-    return task if status == Status.RUNNING else journal.load(task.pk)
+    if status == Status.RUNNING:
+        return task
+    kept = journal.load(task.pk)
+    kept.waits = task.waits
+    return kept
 
 
 def claim(task_id: UUID) -> Claim | None:
-    """Take a queued task to run it; None when another was first, or it has ended."""
+    """Take a queued task to run it; None when another was first, it has ended, or it is not its turn in its conversation."""
     with transaction.atomic():
         taken = _move(
             Task.objects.filter(pk=task_id),
@@ -171,10 +179,16 @@ def claim(task_id: UUID) -> Claim | None:
         )
         if not taken:
             return None
-        Outbox.objects.filter(task_id=task_id).delete()
         task = journal.load(task_id)
+        if task.conversation_id and line.ahead_of(task_id):
+            transaction.set_rollback(True)
+            return None
+        Outbox.objects.filter(task_id=task_id).delete()
         known = [event for _, event in journal.events(task_id)]
-        return Claim(task, known, task.timeout_seconds - task.ran_seconds)
+        past = None
+        if task.conversation_id and not reading.has_read(known):
+            past = reading.read(task.client_id, task.conversation_id)
+        return Claim(task, known, task.timeout_seconds - task.ran_seconds, past)
 
 
 def append(by: Holder, new: Sequence[e.Event], ending: Ending | None = None) -> int:
@@ -218,7 +232,8 @@ def lease_seconds_left(task_id: UUID, token: int) -> float:
 def request_cancel(task_id: UUID, client_id: UUID, by: str) -> bool:
     """Ask for a task's end: at once when nobody runs it, else as soon as its runner hears of it. False: not the client's."""
     with transaction.atomic():
-        task = Task.objects.select_for_update().filter(pk=task_id, client_id=client_id).first()
+        rows = Task.objects.select_for_update(no_key=True)
+        task = rows.filter(pk=task_id, client_id=client_id).first()
         if task is None:
             return False
         if task.status in (Status.QUEUED, Status.AWAITING_APPROVAL):
@@ -262,6 +277,8 @@ def add(task: Task, new: Sequence[e.Event], *, to: str | None = None, **columns:
         rows.update(**columns)
     elif not _move(rows, to, **columns):
         raise ValueError(f"A task that is {task.status} cannot become {to}.")
+    if task.conversation_id:
+        keeping.record(task.pk, new)
     journal.insert(task.pk, task.last_seq + 1, new)
     payer = Payer(task.pk, task.client_id, task.api_key_id)
     spending.record(payer, task.last_seq + 1, new, has_budgets=True)
@@ -287,15 +304,35 @@ def _written(by: Holder, new: Sequence[e.Event], to: str | None = None, **column
         columns |= {"last_seq": F("last_seq") + len(new)}
         if not (mine.update(**columns) if to is None else _move(mine, to, **columns)):
             raise LeaseLost
-        last, client_id, api_key_id, has_budgets = (
+        last, client_id, api_key_id, conversation_id, has_budgets = (
             Task.objects.annotate(has_budgets=_has_budgets())
-            .values_list("last_seq", "client_id", "api_key_id", "has_budgets")
+            .values_list("last_seq", "client_id", "api_key_id", "conversation_id", "has_budgets")
             .get(pk=by.task_id)
         )
+        if conversation_id:
+            keeping.record(by.task_id, new)
         first = last - len(new) + 1
         journal.insert(by.task_id, first, new)
         spending.record(Payer(by.task_id, client_id, api_key_id), first, new, has_budgets=has_budgets)
     return int(last)
+
+
+def _entrance(row: Mapping[str, Any]) -> line.Entrance | None:
+    if (conversation_id := row.get("conversation_id")) is None:
+        return None
+    return line.enter(row["client_id"], conversation_id, row["agent_type"])
+
+
+def _begun(status: str, ending: Ending | None) -> dict[str, Any]:
+    """The columns of a task that is accepted, by where it begins."""
+    timing: dict[str, Any] = {}
+    if status != Status.QUEUED:
+        timing = {"started_at": Now(), "attempt_started_at": Now(), "attempts": 1}
+    if status == Status.RUNNING:
+        timing |= {"lease_token": 1, "lease_expires_at": Now() + LEASE}
+    if ending:
+        timing |= {**ending.columns, "completed_at": Now()}
+    return timing
 
 
 def _has_budgets() -> "ExpressionWrapper[Q]":

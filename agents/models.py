@@ -158,6 +158,9 @@ class Task(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     journal_pruned_at = models.DateTimeField(null=True)
 
+    # Only on the object that was just accepted: others of its conversation are ahead of it.
+    waits: bool = False
+
     class Meta:
         ordering = ("-created_at",)
         indexes = (

@@ -13,6 +13,7 @@ from agents import cache, lifecycle
 from agents.engine import events as e
 from agents.engine.budget import most_tokens, worst_case
 from agents.engine.decide import first_calls
+from agents.engine.effects import CallModel
 from agents.engine.types import RunLimits, TaskInput
 from agents.metering import Meter
 from agents.models import Task
@@ -56,9 +57,19 @@ class Plan:
     order: Order
 
     @property
+    def past(self) -> tuple[e.ConversationRead, ...]:
+        """What was said in its conversation before, if it is part of one."""
+        return () if self.new.past is None else (self.new.past,)
+
+    @property
     def task_id(self) -> UUID:
         task_id: UUID = self.new.row["id"]
         return task_id
+
+    @property
+    def first_calls(self) -> list[CallModel]:
+        """The model calls that it begins with."""
+        return first_calls(self.opening, self.team.members, *self.past)
 
     @property
     def meter(self) -> Meter:
@@ -70,15 +81,15 @@ class Plan:
         """What the task takes from its client's limits as it is accepted: its first model calls at their worst."""
         if not any(limit.kind == "tokens" for limit in self.order.caller.limits):
             return Charge(str(self.task_id))
-        return Charge(str(self.task_id), sum(map(most_tokens, first_calls(self.opening, self.team.members))))
+        return Charge(str(self.task_id), sum(map(most_tokens, self.first_calls)))
 
     @property
     def cache_result(self) -> CacheResult:
         return "miss" if self.policy.store_seconds else "bypass"
 
 
-def plan_for(order: Order, team: Team) -> Plan:
-    """What will run for an order, within the agent's caps as the client lowered them."""
+def plan_for(order: Order, team: Team, past: e.ConversationRead | None = None) -> Plan:
+    """What will run for an order, within the agent's caps as the client lowered them, after what was said before."""
     request, caller, lead = order.request, order.caller, team.lead
     task = TaskInput(request.task, request.context, request.output_schema)
     limits = _limits(request, team)
@@ -109,13 +120,15 @@ def plan_for(order: Order, team: Team) -> Plan:
         may_read_cache=policy.is_read,
     )
     has_budgets = caller.has_budgets
-    calls = first_calls(opening, team.members) if has_budgets and order.mode == Mode.BACKGROUND else []
+    may_wait = order.mode == Mode.BACKGROUND or past is not None
+    calls = first_calls(opening, team.members, *([past] if past else [])) if has_budgets and may_wait else []
     new = lifecycle.NewTask(
         row,
         order.idempotency_key,
         order.body_digest,
         has_budgets=has_budgets,
         set_aside={call.run: worst_case(call) for call in calls},
+        past=past,
     )
     return Plan(new, team, opening, policy, order)
 

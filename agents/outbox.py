@@ -19,9 +19,8 @@ from kombu.exceptions import OperationalError
 
 from agentplatform.celery import app
 from agentplatform.logs import log
-from agents.lifecycle import REPUBLISH_AFTER
 from agents.models import Outbox, Task
-from agents.queues import LONG, SHORT, queue_for
+from agents.queues import LONG, REPUBLISH_AFTER, SHORT, queue_for
 
 JOB = "agents.run_task"
 Hint = tuple[UUID, int]

@@ -7,10 +7,13 @@ places alone: while that part is taken, it does not listen to their queue, and o
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 
+REPUBLISH_AFTER = timedelta(seconds=3)
+"""A message may be under way for so long before it counts as lost."""
 SHORT = "agents"
 LONG = "agents.long"
 

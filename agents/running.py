@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
+
 from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
 from agents import cache, draining, journal, lifecycle, outbox
+from agents.conversations import turns
 from agents.engine import events as e
 from agents.engine.state import State, evolve, fold, start
 from agents.metering import Meter
@@ -36,7 +39,10 @@ async def queue(plan: Plan) -> Accepted:
         return await _accept_answered(plan, answer)
     cache.count(plan.cache_result)
     task = await in_database(lifecycle.accept, plan.new, [plan.opening], status=Status.QUEUED)
-    outbox.announce(task)
+    if task.waits:
+        await _interrupt_others(task)
+    else:
+        outbox.announce(task)
     return Accepted(task.pk, task, plan.cache_result)
 
 
@@ -91,24 +97,49 @@ async def _run_queued(task_id: UUID) -> None:
         return
     policy = cache.Policy(opening.cache_key, is_read=opening.may_read_cache, store_seconds=opening.cache_seconds)
     async with cache.flight(policy) as answer:
-        claim = None if draining.has_begun() else await in_database(lifecycle.claim, task_id)
-        if claim is None:
-            return
-        state = fold(claim.journal, await in_database(specs_of, opening.team))
-        started = e.AttemptStarted(attempt=claim.task.attempts)
-        execution = Execution(
-            task_id,
-            state,
-            is_live=True,
-            seconds_left=claim.seconds_left,
-            pending=[started],
-            last_seq=claim.task.last_seq,
-        )
-        if answer:
-            execution.finish(_from_cache(answer))
-        task = await _driven(execution, claim.task, await Meter.of(claim.task))
+        task = await _claimed(task_id, opening, answer, is_live=True)
         if task and task.status == Status.COMPLETED and not answer:
             await cache.store(policy, cache.Answer(task.result, task.model))
+
+
+async def _claimed(
+    task_id: UUID, opening: e.TaskAccepted, answer: cache.Answer | None = None, *, is_live: bool
+) -> Task | None:
+    """Claim a queued task and drive it as far as it goes here; None when it is not to be had, or another took it over."""
+    claim = None if draining.has_begun() else await in_database(lifecycle.claim, task_id)
+    if claim is None:
+        return None
+    state = fold(claim.journal, await in_database(specs_of, opening.team))
+    started = e.AttemptStarted(attempt=claim.task.attempts)
+    execution = Execution(
+        task_id,
+        state,
+        is_live=is_live,
+        seconds_left=claim.seconds_left,
+        pending=[started, *([claim.past] if claim.past else [])],
+        last_seq=claim.task.last_seq,
+    )
+    if answer:
+        execution.finish(_from_cache(answer))
+    return await _driven(execution, claim.task, await Meter.of(claim.task))
+
+
+async def _in_turn(plan: Plan, task: Task) -> Accepted:
+    """Run a task once its conversation is free for it; a worker does, where that lasts longer than the task itself may."""
+    if task.waits:
+        await _interrupt_others(task)
+    found = None
+    if await turns.has_come(task, within_seconds=plan.opening.limits.timeout_seconds):
+        found = await _claimed(task.pk, plan.opening, is_live=plan.order.mode == Mode.STREAM)
+    if found is None:
+        found = await in_database(journal.load, task.pk)
+    # One that runs elsewhere by now is waited for as any other.
+    return Accepted(task.pk, None if found.status == Status.RUNNING else found, plan.cache_result)
+
+
+async def _interrupt_others(task: Task) -> None:
+    if settings.CONVERSATION_CONFLICT == "interrupt":
+        await turns.interrupt_others(task)
 
 
 async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
@@ -124,7 +155,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
             state,
             is_live=plan.order.mode == Mode.STREAM,
             seconds_left=plan.opening.limits.timeout_seconds,
-            pending=[plan.opening, e.AttemptStarted(attempt=1)],
+            pending=[plan.opening, e.AttemptStarted(attempt=1), *plan.past],
         )
         execution.open()
         if execution.state.ended:
@@ -132,8 +163,10 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
                 plan.task_id, await _accept_ended(plan, execution.pending, execution.state), plan.cache_result
             )
         task = await in_database(lifecycle.accept, plan.new, execution.pending, status=Status.RUNNING)
-        execution.saved(len(execution.pending))
         accepted.set_result(Accepted(plan.task_id, None, plan.cache_result))
+        if task.status == Status.QUEUED:
+            return await _in_turn(plan, task)
+        execution.saved(len(execution.pending))
         ended = await _driven(execution, task, plan.meter)
         if ended and ended.status == Status.COMPLETED:
             await cache.store(plan.policy, cache.Answer(ended.result, ended.model))

@@ -23,8 +23,9 @@ from agentplatform.errors import (
 )
 from agentplatform.logs import log
 from agents import journal, lifecycle, running
+from agents.conversations import reading
 from agents.engine.budget import output_tokens_that_fit
-from agents.engine.decide import first_calls
+from agents.engine.events import ConversationRead
 from agents.engine.types import unpriced
 from agents.following import until_ended
 from agents.guards import injection
@@ -51,13 +52,13 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
         return replayed
     _guard(order.request)
     check_price(team)
-    plan = plan_for(order, team)
+    plan = plan_for(order, team, await past_of(order))
     admission = await admit(plan.charge)
     try:
         return await (running.queue(plan) if order.mode == Mode.BACKGROUND else running.run_here(plan))
     except running.Interrupted:
         raise
-    except Unavailable:
+    except (Unavailable, Conflict):
         await limits.give_back(admission)
         raise
     except BudgetExceeded as refusal:
@@ -109,6 +110,13 @@ async def team_for(order: Order) -> Team:
     return team
 
 
+async def past_of(order: Order) -> ConversationRead | None:
+    """What was said before in the order's conversation; None for an order outside of any."""
+    if (conversation_id := order.request.conversation_id) is None:
+        return None
+    return await in_database(reading.read, order.caller.client_id, UUID(conversation_id))
+
+
 async def _replayed(order: Order) -> Accepted | None:
     """The task that the Idempotency-Key stands for, waited for when the request waits for its task."""
     if order.idempotency_key is None:
@@ -140,7 +148,7 @@ def check_price(team: Team) -> None:
 def _with_what_would_pass(refusal: BudgetExceeded, plan: Plan) -> BudgetExceeded:
     """The refusal, with the longest answer that the money left would pay."""
     left = Decimal(refusal.members["budget"]["remaining_usd"])
-    fit = min((output_tokens_that_fit(call, left) for call in first_calls(plan.opening, plan.team.members)), default=0)
+    fit = min((output_tokens_that_fit(call, left) for call in plan.first_calls), default=0)
     if not fit:
         return refusal
     detail = f"{refusal.detail} A limits.max_output_tokens of {fit} would pass now."

@@ -97,7 +97,7 @@ def _each(tasks: QuerySet[Task], mend: Callable[[Task], None]) -> int:
     for task_id in list(tasks.values_list("pk", flat=True)[:BATCH]):
         try:
             with transaction.atomic():
-                task = tasks.filter(pk=task_id).select_for_update(skip_locked=True, of=("self",)).first()
+                task = tasks.filter(pk=task_id).select_for_update(skip_locked=True, of=("self",), no_key=True).first()
                 if task is not None:
                     mend(task)
                     mended += 1

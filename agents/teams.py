@@ -9,6 +9,7 @@ from django.conf import settings
 
 from agentplatform.database import in_database
 from agents import prices
+from agents.conversations.windows import window_of
 from agents.engine.types import AgentSpec, Model, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
@@ -143,5 +144,6 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         fallbacks=tuple(Model(name, price_of(name)) for name in row.fallback_models if name != model),
         max_tries=settings.MODEL_MAX_RETRIES + 1,
         backoff_seconds=settings.MODEL_BACKOFF_SECONDS,
+        window_tokens=window_of(model, *row.fallback_models),
         functions=registry.functions(row.tools),
     )

@@ -14,10 +14,8 @@ from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, InjectionDetected, PlatformError, TaskFailed
 from agents import cache, services
 from agents.engine.budget import worst_case
-from agents.engine.decide import decide
-from agents.engine.effects import CallModel, Record
-from agents.engine.events import TaskEnded
-from agents.engine.state import start
+from agents.engine.decide import opening_state
+from agents.engine.effects import CallModel
 from agents.engine.types import AgentSpec
 from agents.estimates.bounds import NOTHING, Bounds, bounds
 from agents.guards.injection import Verdict
@@ -42,7 +40,7 @@ async def estimate(order: Order) -> Estimate:
     """Look ahead. Raises the PlatformErrors of `execute` that say that the order itself is wrong."""
     team = await services.team_for(order)
     guard = services.judged(order.request)
-    plan = plan_for(order, team)
+    plan = plan_for(order, team, await services.past_of(order))
     is_cached = await cache.found(plan.policy) is not None
     standings, rate_limited = await limits.look(order.caller, "requests", plan.charge)
     balances = await in_database(budgets.look, _payer(plan)) if order.caller.has_budgets else []
@@ -71,11 +69,10 @@ def _unpriced(team: Team) -> PlatformError | None:
 
 def _beginning(plan: Plan) -> tuple[list[CallModel], PlatformError | None]:
     """The first model calls; or none, and the error of a task that its own caps end before them."""
-    effects = decide(start(plan.opening, plan.team.members))
-    for effect in effects:
-        if isinstance(effect, Record) and isinstance(effect.event, TaskEnded):
-            return [], TaskFailed(effect.event.exit_reason, effect.event.message, {})
-    return [effect for effect in effects if isinstance(effect, CallModel)], None
+    ended = opening_state(plan.opening, plan.team.members, *plan.past).ended
+    if ended is not None:
+        return [], TaskFailed(ended.exit_reason, ended.message, {})
+    return plan.first_calls, None
 
 
 def _payer(plan: Plan) -> Payer:
