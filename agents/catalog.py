@@ -3,10 +3,11 @@
 The instructions are short: the smallest model that serves them reads every word, and a large one needs no more.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from agents.cycles import told, way_back
 from agents.engine.types import Strategy
 
 STYLE = """\
@@ -27,6 +28,7 @@ class ShippedAgent:
     temperature: float | None = None
     tools: tuple[str, ...] = ()
     delegates: tuple[str, ...] = ()
+    handoffs: tuple[str, ...] = ()
     max_output_tokens: int = 2000
     max_steps: int = 12
     max_cost_usd: Decimal = Decimal("0.50")
@@ -83,6 +85,24 @@ SHIPPED = (
         strategy="route",
         delegates=("general", "research", "analyst", "writer", "coder"),
     ),
+    ShippedAgent(
+        slug="critic",
+        description="Reads a text with the task it was written for, and says what has to change.",
+        instructions=(
+            "You are a fair, exact reviewer. Look for what is wrong, missing, unclear or not asked for. Name only what matters, "
+            f"and say how to put it right. Do not rewrite the text.\n{STYLE}"
+        ),
+    ),
+    ShippedAgent(
+        slug="editor",
+        description="Writes a text, has a critic read it, and revises it before it answers.",
+        instructions=(
+            "You are a skilled writer and editor. Match the audience, tone, form and length that are asked for; where none "
+            f"is named, write clearly and plainly. Give the finished text without comments on it.\n{STYLE}"
+        ),
+        strategy="review",
+        delegates=("critic",),
+    ),
 )
 
 
@@ -96,18 +116,12 @@ def check(agents: Collection[ShippedAgent], tools: Collection[str]) -> None:
     if len(by_slug) < len(agents):
         raise CatalogError("Two agents of the catalog have one slug.")
     for agent in agents:
-        for kind, wanted, known in (("tool", agent.tools, tools), ("delegate", agent.delegates, by_slug)):
+        others = (("delegate", agent.delegates, by_slug), ("agent", agent.handoffs, by_slug))
+        for kind, wanted, known in (("tool", agent.tools, tools), *others):
             if unknown := sorted(set(wanted) - set(known)):
                 there_are = ", ".join(sorted(known))
                 raise CatalogError(f"{agent.slug}: there is no {kind} {unknown[0]!r}; there are: {there_are}.")
+    delegates = {agent.slug: agent.delegates for agent in agents}
     for agent in agents:
-        if cycle := next(_ways_back(agent.slug, (agent.slug,), by_slug), None):
-            raise CatalogError(f"{agent.slug}: its delegates lead back to it: {' → '.join(cycle)}.")
-
-
-def _ways_back(slug: str, way: tuple[str, ...], by_slug: Mapping[str, ShippedAgent]) -> Iterator[tuple[str, ...]]:
-    for delegate in by_slug[way[-1]].delegates:
-        if delegate == slug:
-            yield (*way, delegate)
-        elif delegate not in way:
-            yield from _ways_back(slug, (*way, delegate), by_slug)
+        if way := way_back(agent.slug, delegates):
+            raise CatalogError(f"{agent.slug}: {told(way)}.")

@@ -133,6 +133,7 @@ AGENT: dict[str, Any] = {
     "model": "gpt-5-mini",
     "tools": ["calculator", "current_time"],
     "delegates": [],
+    "handoffs": [],
     "limits": {"max_cost_usd": "0.5", "max_output_tokens": 2000, "max_steps": 12, "timeout_seconds": 120},
 }
 types = operation(

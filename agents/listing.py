@@ -46,6 +46,7 @@ def agent_type(offer: Offer) -> AgentType:
         model=spec.model,
         tools=list(spec.tools),
         delegates=list(spec.delegates),
+        handoffs=list(spec.handoffs),
         limits={
             "max_cost_usd": offer.max_cost_usd,
             "max_output_tokens": offer.max_output_tokens,

@@ -5,24 +5,31 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from agents.cycles import told, way_back
 from agents.engine.types import MAX_FUNCTIONS
 from agents.models import Agent, AgentVersion
 from agents.tools import registry, sources
 
 Status = AgentVersion.Status
 CONTENT = (
-    "description", "instructions", "strategy", "model", "fallback_models", "temperature", "tools", "delegates",
+    "description", "instructions", "strategy", "model", "fallback_models", "temperature", "tools", "delegates", "handoffs",
     "max_output_tokens", "max_steps", "max_cost_usd", "timeout_seconds", "cache_seconds",
 )  # fmt: skip
 MAX_FALLBACKS = 5
+MAX_OTHER_AGENTS = 20
 MAX_SHOWN = 50
 MODEL_NAME_CHARACTERS = 200
 
 
 def publish(version: AgentVersion) -> None:
-    """Make this the version that new tasks run; the one before is retired."""
+    """Make this the version that new tasks run; the one before is retired.
+
+    Raises ValidationError when its delegates would lead back to it, as others may have been published since it was written.
+    """
     with transaction.atomic():
-        Agent.objects.select_for_update().get(pk=version.agent_id)
+        # All of them, so that of two publications which only together make a cycle, the second sees the first.
+        list(Agent.objects.select_for_update().order_by("pk"))
+        _check_way_back(version.agent.slug, version.delegates)
         AgentVersion.objects.filter(agent=version.agent, status=Status.PUBLISHED).exclude(pk=version.pk).update(
             status=Status.RETIRED
         )
@@ -56,10 +63,38 @@ def checked_tools(names: object) -> list[str]:
     return checked
 
 
-def checked_delegates(slugs: Iterable[object], own_slug: str) -> list[str]:
-    """The slugs as they are. Raises ValidationError for an agent that does not exist, or is the agent itself."""
-    others = set(Agent.objects.exclude(slug=own_slug).values_list("slug", flat=True))
-    return _known(slugs, others, "agent")
+def checked_delegates(slugs: object, own_slug: str) -> list[str]:
+    """The slugs as they are.
+
+    Raises ValidationError for an agent that does not exist, is the agent itself, or whose delegates lead back to it.
+    """
+    delegates = _other_agents(slugs, own_slug)
+    _check_way_back(own_slug, delegates)
+    return delegates
+
+
+def checked_handoffs(slugs: object, own_slug: str) -> list[str]:
+    """The slugs as they are. Raises ValidationError for an agent that does not exist, or is the agent itself.
+
+    They may lead in a circle: a conversation is handed over only so often.
+    """
+    return _other_agents(slugs, own_slug)
+
+
+def _other_agents(slugs: object, own_slug: str) -> list[str]:
+    checked = _known(slugs, Agent.objects.exclude(slug=own_slug).values_list("slug", flat=True), "agent")
+    if len(set(checked)) < len(checked):
+        raise ValidationError("Name each agent once.")
+    if len(checked) > MAX_OTHER_AGENTS:
+        raise ValidationError(f"Name at most {MAX_OTHER_AGENTS} agents.")
+    return checked
+
+
+def _check_way_back(slug: str, delegates: list[str]) -> None:
+    published = AgentVersion.objects.filter(status=Status.PUBLISHED).exclude(agent__slug=slug)
+    known = dict(published.values_list("agent__slug", "delegates"))
+    if way := way_back(slug, {**known, slug: delegates}):
+        raise ValidationError(f"{slug}: {told(way)}.")
 
 
 def checked_models(names: object) -> list[str]:

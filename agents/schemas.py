@@ -228,6 +228,7 @@ class AgentType(BaseModel):
     model: str
     tools: list[str]
     delegates: list[str]
+    handoffs: list[str]
     limits: JsonObject
 
 

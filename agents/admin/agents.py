@@ -1,5 +1,6 @@
 """Agents and their versions in the operators' console."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -72,13 +73,18 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
         data = super().clean() or {}
         if (data.get("model") or settings.AGENT_MODEL) in data.get("fallback_models", []):
             self.add_error("fallback_models", "It falls back to itself: name other models than the agent's own.")
-        agent = data.get("agent") or getattr(self.instance, "agent", None)
-        if agent is not None and "delegates" in data:
-            try:
-                publishing.checked_delegates(data["delegates"], agent.slug)
-            except forms.ValidationError as error:
-                self.add_error("delegates", error)
+        if agent := data.get("agent") or getattr(self.instance, "agent", None):
+            self._check("delegates", publishing.checked_delegates, agent)
+            self._check("handoffs", publishing.checked_handoffs, agent)
         return data
+
+    def _check(self, field: str, check: Callable[[object, str], list[str]], agent: Agent) -> None:
+        if field in self.cleaned_data:
+            given = self.cleaned_data[field]
+            try:
+                self.cleaned_data[field] = check([] if given is None else given, agent.slug)
+            except forms.ValidationError as error:
+                self.add_error(field, error)
 
 
 @admin.register(AgentVersion)
@@ -111,8 +117,12 @@ class AgentVersionAdmin(ModelAdmin):
     @action(description="Publish", url_path="publish", permissions=["publish"])
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = AgentVersion.objects.select_related("agent").get(pk=object_id)
-        publishing.publish(version)
-        messages.success(request, f"{version} is published; new tasks run it within seconds.")
+        try:
+            publishing.publish(version)
+        except forms.ValidationError as error:
+            messages.error(request, f"{version} is not published. {' '.join(error.messages)}")
+        else:
+            messages.success(request, f"{version} is published; new tasks run it within seconds.")
         return redirect("admin:agents_agentversion_change", object_id)
 
     @action(description="Copy to a new draft", url_path="copy", permissions=["publish"])

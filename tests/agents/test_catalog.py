@@ -11,7 +11,7 @@ from agents.models import Agent, AgentVersion
 from agents.tools import registry
 from tests.fixtures import World
 
-SLUGS = ["general", "research", "analyst", "writer", "coder", "auto"]
+SLUGS = ["general", "research", "analyst", "writer", "coder", "auto", "critic", "editor"]
 
 
 def shipped(slug: str, *delegates: str, tools: tuple[str, ...] = ()) -> ShippedAgent:
@@ -29,7 +29,8 @@ def test_what_we_ship_runs_together() -> None:
     assert [agent.slug for agent in SHIPPED] == SLUGS
     by_slug = {agent.slug: agent for agent in SHIPPED}
     assert (by_slug["research"].strategy, by_slug["research"].delegates) == ("plan", ("general",))
-    assert (by_slug["auto"].strategy, set(by_slug["auto"].delegates)) == ("route", set(SLUGS) - {"auto"})
+    assert (by_slug["auto"].strategy, set(by_slug["auto"].delegates)) == ("route", set(SLUGS[:5]))
+    assert (by_slug["editor"].strategy, by_slug["editor"].delegates) == ("review", ("critic",))
     assert by_slug["analyst"].tools == ("calculator", "current_time")
 
 
@@ -49,6 +50,10 @@ def test_what_we_say_of_agents_is_short() -> None:
         ((shipped("a", "a"),), "a: its delegates lead back to it: a → a"),
         ((shipped("a", "b"), shipped("b", "c"), shipped("c", "a")), "a: its delegates lead back to it: a → b → c → a"),
         ((shipped("a", "b"), shipped("b", "c"), shipped("c", "b")), "b: its delegates lead back to it: b → c → b"),
+        (
+            (ShippedAgent(slug="a", description="Does it.", instructions="Do it.", handoffs=("b",)),),
+            "a: there is no agent 'b'; there are: a",
+        ),
     ],
 )
 def test_a_catalog_that_contradicts_itself_is_refused(agents: tuple[ShippedAgent, ...], fault: str) -> None:
@@ -71,6 +76,7 @@ def test_it_publishes_what_is_missing(database: World) -> None:
     for agent in SHIPPED:
         version = versions.get(agent__slug=agent.slug)
         assert (version.tools, version.delegates) == (list(agent.tools), list(agent.delegates))
+        assert version.handoffs == list(agent.handoffs)
         assert (version.instructions, version.max_cost_usd) == (agent.instructions, agent.max_cost_usd)
         version.full_clean()
 
@@ -87,7 +93,10 @@ def test_it_changes_nothing_that_is_there(database: World) -> None:
 def test_it_says_both_when_some_are_missing(database: World) -> None:
     AgentVersion.objects.filter(agent__slug="auto").delete()
     Agent.objects.filter(slug="auto").delete()
-    assert publish() == ["Published: auto.", "Left as they are: general, research, analyst, writer, coder."]
+    assert publish() == [
+        "Published: auto.",
+        "Left as they are: general, research, analyst, writer, coder, critic, editor.",
+    ]
 
 
 def test_it_refuses_a_catalog_that_contradicts_itself(database: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Agents and tasks in the operators' console."""
 
+import json
 from typing import Any
 
 import pytest
@@ -68,6 +69,10 @@ def test_a_published_version_is_copied_not_changed(operator: Client, poet: Agent
         ("tools", '"calculator"', "A list of names is needed"),
         ("delegates", '["nobody"]', "There is no agent"),
         ("delegates", '["poet"]', "There is no agent"),
+        ("delegates", '["general", "general"]', "Name each agent once"),
+        ("handoffs", '["nobody"]', "There is no agent"),
+        ("handoffs", '["poet"]', "There is no agent"),
+        ("handoffs", '"general"', "A list of names is needed"),
         ("tools", "[", "Enter a valid JSON"),
         ("fallback_models", '"gpt-5-nano"', "A list of models&#x27; names is needed"),
         ("fallback_models", '[""]', "A list of models&#x27; names is needed"),
@@ -81,6 +86,47 @@ def test_a_bad_version_is_explained(operator: Client, poet: AgentVersion, field:
     answer = operator.post(reverse("admin:agents_agentversion_change", args=[poet.pk]), form)
     assert answer.status_code == 200
     assert message in answer.content.decode()
+
+
+def drafted(operator: Client, slug: str, **fields: Any) -> AgentVersion:
+    """A new draft of an agent, saved in the console."""
+    agent, _ = Agent.objects.get_or_create(slug=slug)
+    form = version_form(agent, **{name: json.dumps(value) for name, value in fields.items()})
+    answer = operator.post(reverse("admin:agents_agentversion_add"), form)
+    assert answer.status_code == 302, answer.content.decode()
+    return AgentVersion.objects.filter(agent=agent).order_by("-number")[0]
+
+
+def test_delegates_that_lead_back_are_refused_when_they_are_saved(operator: Client, poet: AgentVersion) -> None:
+    publish(operator, poet)
+    publish(operator, drafted(operator, "singer", delegates=["poet"]))
+    publish(operator, drafted(operator, "choir", delegates=["general", "singer"]))
+    form = version_form(poet.agent, delegates='["choir"]')
+    answer = operator.post(reverse("admin:agents_agentversion_add"), form)
+    assert answer.status_code == 200
+    assert "poet: its delegates lead back to it: poet → choir → singer → poet." in answer.content.decode()
+
+
+def test_a_cycle_that_came_about_meanwhile_is_refused_when_it_is_published(
+    operator: Client, poet: AgentVersion
+) -> None:
+    publish(operator, poet)
+    singer = drafted(operator, "singer", delegates=["poet"])
+    back = drafted(operator, "poet", delegates=["singer"])
+    publish(operator, singer)
+    page = operator.get(reverse("admin:agents_agentversion_publish", args=[back.pk]), follow=True).content.decode()
+    assert "poet v2 is not published. poet: its delegates lead back to it: poet → singer → poet." in page
+    back.refresh_from_db()
+    poet.refresh_from_db()
+    assert (poet.status, back.status) == ("published", "draft")
+
+
+def test_conversations_may_go_in_a_circle(operator: Client, poet: AgentVersion) -> None:
+    publish(operator, poet)
+    publish(operator, drafted(operator, "singer", handoffs=["poet"]))
+    publish(operator, drafted(operator, "poet", handoffs=["singer"]))
+    published = AgentVersion.objects.filter(status="published", agent__slug__in=("poet", "singer"))
+    assert {version.agent.slug: version.handoffs for version in published} == {"poet": ["singer"], "singer": ["poet"]}
 
 
 def test_a_tasks_page_tells_its_story_and_escapes_it(operator: Client, alice: Persona, model: ScriptedModel) -> None:

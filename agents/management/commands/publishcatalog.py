@@ -37,6 +37,6 @@ def _create_missing(shipped: ShippedAgent) -> bool:
     with transaction.atomic():
         agent, is_new = Agent.objects.get_or_create(slug=content.pop("slug"))
         if is_new:
-            content |= {"tools": list(shipped.tools), "delegates": list(shipped.delegates)}
+            content |= {name: list(content[name]) for name in ("tools", "delegates", "handoffs")}
             AgentVersion.objects.create(agent=agent, number=1, status=AgentVersion.Status.PUBLISHED, **content)
     return is_new
