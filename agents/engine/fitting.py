@@ -21,7 +21,7 @@ def fit_history(state: State, run: Run) -> list[Effect]:
         if run.tries.are_used_up(agent) or not _can_summarise(state, run):
             return [Record(event=e.ConversationSummarised(until=until, summary=""))]
         return [model_call(state, run, "summarise")]
-    if history == NOTHING or run.answer is not None or run.turns or run.tries.are_used_up(agent):
+    if history == NOTHING or run.answer is not None or run.tries.are_used_up(agent):
         return []
     until_now = history.until(room := _room(state, run))
     if until_now is None:
