@@ -14,6 +14,7 @@ from kombu import Queue
 from agentplatform import __version__, environment
 from agentplatform.embedded import addresses
 from agentplatform.logs import logging_config
+from agents.egress import permits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment.load_dotenv(BASE_DIR / ".env")
@@ -190,6 +191,17 @@ ADMIN_PASSWORD = environment.text(
     meaning="Password of the console's user `admin`, who is created where missing.",
 )
 
+environment.section("Tools")
+EGRESS_ALLOWED = environment.words(
+    "EGRESS_ALLOWED", unset="the web ports of the public internet alone",
+    meaning="Hosts and networks that tools may reach besides, such as `wiki.internal:8080`, `10.1.0.0/16` or `[fd00::/8]:*`; "
+    "without a port it is 80 and 443. Whoever may call an agent with such tools can reach them.",
+)
+EGRESS_CONCURRENCY = environment.number(
+    "EGRESS_CONCURRENCY", 50, least=1, most=10_000,
+    meaning="Requests of tools to other servers that one process has under way at once; more wait, within their time.",
+)
+
 environment.section("Requests and answers")
 MAX_TASK_CHARACTERS = environment.number(
     "MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000, meaning="Longest task, in characters after trimming."
@@ -244,6 +256,11 @@ PROMETHEUS_MULTIPROC_DIR = environment.text(
 )
 # fmt: on
 
+for _entry in EGRESS_ALLOWED:
+    try:
+        permits.parse(_entry)
+    except ValueError as _error:
+        environment.refuse("EGRESS_ALLOWED", str(_error))
 if IN_PRODUCTION:
     for _name, _value in (("SECRET_KEY", SECRET_KEY), ("API_KEY_PEPPER", API_KEY_PEPPER)):
         if len(_value) < 32 or _value.startswith("development"):

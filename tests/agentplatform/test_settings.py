@@ -32,6 +32,7 @@ BAD = [
     ("REDIS_URL", "http://host", "redis://… or rediss://… or unix://…"),
     ("CELERY_BROKER_URL", "sqs://", "redis://…"),
     ("OPENAI_BASE_URL", "localhost:8080", "http://… or https://…"),
+    ("EGRESS_ALLOWED", "wiki.internal, http://wiki", "hosts and networks such as searx.internal:8080"),
     ("PORT", "eighty", "1 to 65535"),
     ("PORT", "0", "1 to 65535"),
     ("WEB_WORKERS", "0", "1 to 256"),

@@ -1,0 +1,86 @@
+"""A server outside that may be reached, a name service that says what the test wants, and a record of all connections."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from tests.outside import OutsideServer, serving
+
+Place = tuple[str, int]
+
+
+class Connections:
+    """Where this process connects to. Nothing gets beyond loopback, whatever is tried."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.places: list[Place] = []
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.is_on and event == "socket.connect" and isinstance(arguments[1], tuple):
+            host, port = arguments[1][:2]
+            self.places.append((host, port))
+            if host != "::1" and not host.startswith("127."):
+                raise ConnectionRefusedError("Tests do not leave this machine.")
+
+
+_connections = Connections()
+sys.addaudithook(_connections)
+
+
+@pytest.fixture
+def connections() -> Iterator[list[Place]]:
+    """The places connected to since the test began."""
+    _connections.places = []
+    _connections.is_on = True
+    yield _connections.places
+    _connections.is_on = False
+
+
+class Names:
+    """A name service: each name has the answers that are given in turn, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[list[str]]] = {}
+        self.asked: list[str] = []
+
+    def lead(self, name: str, *answers: str) -> None:
+        """Have the name lead to addresses: `"10.0.0.1, ::1"` is one answer with two."""
+        self.answers[name] = [answer.split(", ") for answer in answers]
+
+    def look_up(self, host: str, port: int, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        self.asked.append(host)
+        if host not in self.answers:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        answers = self.answers[host]
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (address, port, 0, 0) if ":" in address else (address, port),
+            )
+            for address in addresses
+        ]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """The system's name service, which no test can ask."""
+    names = Names()
+    monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
+    return names
+
+
+@pytest.fixture
+def outside(settings: Settings) -> Iterator[OutsideServer]:
+    """A server that an operator has permitted."""
+    with serving() as server:
+        settings.EGRESS_ALLOWED = [f"127.0.0.1:{server.port}"]
+        yield server
