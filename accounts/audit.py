@@ -1,4 +1,6 @@
-"""Who changed which key, tier or client, when, and from what to what. Written in the transaction of the change itself.
+"""Who changed which key, tier, client, budget, price or agent, when, and from what to what.
+
+Written in the transaction of the change itself.
 
 The table is append-only: a trigger in PostgreSQL refuses to change or remove what stands in it.
 """
@@ -13,14 +15,14 @@ from django.db import models
 from django.http import HttpRequest
 
 from accounts.callers import Caller
-from accounts.models import ApiKey, AuditEntry, Client, Tier
-from accounts.money.models import Budget, Price
+from accounts.models import AuditEntry
 from agentplatform.middleware import request_id_of
 
-Audited = ApiKey | Client | Tier | Budget | Price
 ActorKind = Literal["operator", "key", "command", "start"]
 # Neither secrets nor what each use or save changes.
 LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}
+# What an id would not tell of.
+NAMED = ("tier", "client", "agent", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def command_line() -> Actor:
         return Actor("command", "unknown")
 
 
-def snapshot(subject: Audited | None) -> dict[str, Any]:
+def snapshot(subject: models.Model | None) -> dict[str, Any]:
     """What an entry can show of a row; nothing for None."""
     if subject is None:
         return {}
@@ -61,7 +63,7 @@ def snapshot(subject: Audited | None) -> dict[str, Any]:
     return {field.name: _shown(subject, field) for field in fields}
 
 
-def record(actor: Actor, action: str, subject: Audited, *, before: Mapping[str, Any] | None = None) -> None:
+def record(actor: Actor, action: str, subject: models.Model, *, before: Mapping[str, Any] | None = None) -> None:
     """Write down what was done to a row, with every column that differs from `before`; nothing when none does."""
     after = {} if action == "deleted" else snapshot(subject)
     before = before or {}
@@ -82,14 +84,14 @@ def record(actor: Actor, action: str, subject: Audited, *, before: Mapping[str, 
     )
 
 
-def _meta(subject: Audited) -> Any:
+def _meta(subject: models.Model) -> Any:
     return subject._meta  # noqa: SLF001  # Django's documented name
 
 
-def _shown(subject: Audited, field: "models.Field[Any, Any]") -> Any:
+def _shown(subject: models.Model, field: "models.Field[Any, Any]") -> Any:
     value = getattr(subject, field.attname)
-    if isinstance(field, models.ForeignKey) and field.name in ("tier", "client"):
-        return str(getattr(subject, field.name))
+    if isinstance(field, models.ForeignKey) and field.name in NAMED:
+        return str(getattr(subject, field.name)) if value is not None else None
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return value if value is None or isinstance(value, bool | int | str | list) else str(value)
+    return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)

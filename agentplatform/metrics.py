@@ -21,6 +21,11 @@ breaker_opened_total = Counter(
 breaker_refused_total = Counter(
     "agent_breaker_refused_total", "Model calls not made because the provider kept failing.", ["provider"]
 )
+guard_findings_total = Counter(
+    "agent_guard_findings_total",
+    "Texts in which the guard found something, by what the agent's version makes of it.",
+    ["mode", "verdict"],
+)
 refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's code.", ["code"])
 refusals_unrecorded_total = Counter(
     "agent_refusals_unrecorded_total", "Refused calls that were too many to be written down."

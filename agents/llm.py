@@ -226,6 +226,7 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
 
 def _request(effect: CallModel) -> dict[str, Any]:
     request: dict[str, Any] = {
+        **effect.agent.model_settings,  # first: what the platform sets is not theirs to change
         "model": effect.model.name,
         "messages": [_message(message) for message in effect.messages],
         "max_completion_tokens": effect.max_output_tokens,

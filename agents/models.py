@@ -35,11 +35,15 @@ class Agent(models.Model):
 
 
 class AgentVersion(models.Model):
-    """One version of an agent. A published one does not change any more: each task records the version it ran."""
+    """One version of an agent. Only drafts change: each task records the version it ran.
+
+    A candidate is tried out: part of the new tasks run it in place of the published version (see Agent.candidate).
+    """
 
     class Status(models.TextChoices):
         DRAFT = "draft"
         PUBLISHED = "published"
+        CANDIDATE = "candidate"
         RETIRED = "retired"
 
     class Strategy(models.TextChoices):
@@ -91,6 +95,7 @@ class AgentVersion(models.Model):
         default=300, help_text="How long an answer may be given again; 0: never."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    published_at = models.DateTimeField(null=True, editable=False, help_text="When it was published last.")
 
     class Meta:
         ordering = ("agent", "-number")
@@ -142,6 +147,9 @@ class Task(models.Model):
     is_cached = models.BooleanField(default=False)
     conversation_id = models.UUIDField(null=True)
     metadata = models.JSONField(default=dict)
+    guard_rule = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="What the guard noted of the text."
+    )
     request_id = models.CharField(max_length=128, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -182,6 +190,7 @@ class Task(models.Model):
                 condition=models.Q(completed_at__isnull=False, journal_pruned_at__isnull=True),
             ),
             models.Index(fields=("created_at",), name="task_queued", condition=models.Q(status="queued")),
+            models.Index(fields=("-created_at", "-id"), name="task_flagged", condition=~models.Q(guard_rule="")),
         )
 
     def __str__(self) -> str:

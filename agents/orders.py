@@ -1,6 +1,6 @@
 """What a client orders, what is planned for it, and what became of it: values on their way through a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -34,6 +34,21 @@ class Order:
     request_id: str
     idempotency_key: str | None = None
     body_digest: bytes = b""
+    task_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the same version runs when the order comes again."""
+        return self.request.conversation_id is not None or self.idempotency_key is not None
+
+    @property
+    def unit(self) -> str:
+        """What is drawn as one where a version is tried out: the conversation, else the repeated request, else the task."""
+        if self.request.conversation_id is not None:
+            return f"conversation:{self.caller.client_id}:{self.request.conversation_id}"
+        if self.idempotency_key is not None:
+            return f"key:{self.caller.client_id}:{self.idempotency_key}"
+        return f"task:{self.task_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,12 @@ class Plan:
     opening: e.TaskAccepted
     policy: cache.Policy
     order: Order
+    noted: e.GuardNoted | None = None
+
+    @property
+    def beginning(self) -> list[e.Event]:
+        """The journal's first lines."""
+        return [self.opening, self.noted] if self.noted else [self.opening]
 
     @property
     def past(self) -> tuple[e.ConversationRead, ...]:
@@ -63,8 +84,7 @@ class Plan:
 
     @property
     def task_id(self) -> UUID:
-        task_id: UUID = self.new.row["id"]
-        return task_id
+        return self.order.task_id
 
     @property
     def first_calls(self) -> list[CallModel]:
@@ -88,8 +108,13 @@ class Plan:
         return "miss" if self.policy.store_seconds else "bypass"
 
 
-def plan_for(order: Order, team: Team, past: e.ConversationRead | None = None) -> Plan:
-    """What will run for an order, within the agent's caps as the client lowered them, after what was said before."""
+def plan_for(
+    order: Order, team: Team, past: e.ConversationRead | None = None, noted: e.GuardNoted | None = None
+) -> Plan:
+    """What will run for an order, within the agent's caps as the client lowered them, after what was said before.
+
+    `noted` is what the guard says of it.
+    """
     request, caller, lead = order.request, order.caller, team.lead
     task = TaskInput(request.task, request.context, request.output_schema)
     limits = _limits(request, team)
@@ -99,7 +124,7 @@ def plan_for(order: Order, team: Team, past: e.ConversationRead | None = None) -
         key = cache.key_of(caller.client_id, team, task, limits)
         policy = cache.Policy(key, is_read=request.cache == "use", store_seconds=lead.cache_seconds)
     row = {
-        "id": uuid7(),
+        "id": order.task_id,
         "client_id": caller.client_id,
         "api_key_id": caller.key_id,
         "agent_type": lead.spec.slug,
@@ -109,6 +134,7 @@ def plan_for(order: Order, team: Team, past: e.ConversationRead | None = None) -
         "conversation_id": request.conversation_id,
         "metadata": request.metadata,
         "request_id": order.request_id,
+        "guard_rule": noted.rule if noted else "",
     }
     opening = e.TaskAccepted(
         agent=lead.spec.slug,
@@ -130,7 +156,7 @@ def plan_for(order: Order, team: Team, past: e.ConversationRead | None = None) -
         set_aside={call.run: worst_case(call) for call in calls},
         past=past,
     )
-    return Plan(new, team, opening, policy, order)
+    return Plan(new, team, opening, policy, order, noted)
 
 
 def _limits(request: ExecuteRequest, team: Team) -> RunLimits:

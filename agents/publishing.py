@@ -1,48 +1,103 @@
-"""Agents' versions: drafts change, published ones do not, one is published at a time."""
+"""The life of an agent's versions: draft, published, retired; and a candidate that part of the new tasks run.
 
-from collections.abc import Iterable
+Drafts change, all others do not. One version is published at a time, and one at most is tried out beside it. Tasks that were
+accepted keep their version, whatever is done here. Everything is audited, in the transaction that does it.
+"""
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
+from accounts import audit
+from accounts.audit import Actor
+from agentplatform.errors import FieldError
+from agents import content, prices
 from agents.cycles import told, way_back
-from agents.engine.types import MAX_FUNCTIONS
 from agents.models import Agent, AgentVersion
 from agents.tools import registry, sources
 
 Status = AgentVersion.Status
-CONTENT = (
-    "description", "instructions", "strategy", "model", "fallback_models", "temperature", "tools", "delegates", "handoffs",
-    "max_output_tokens", "max_steps", "max_cost_usd", "timeout_seconds", "cache_seconds",
-)  # fmt: skip
-MAX_FALLBACKS = 5
-MAX_OTHER_AGENTS = 20
-MAX_SHOWN = 50
-MODEL_NAME_CHARACTERS = 200
 
 
-def publish(version: AgentVersion) -> None:
-    """Make this the version that new tasks run; the one before is retired.
+@transaction.atomic
+def publish(version: AgentVersion, *, actor: Actor) -> AgentVersion | None:
+    """Make this the version that new tasks run; gives the one that it takes the place of, which is retired.
 
-    Raises ValidationError when its delegates would lead back to it, as others may have been published since it was written.
+    Raises ValidationError for what cannot run: a draft with faults, or one whose delegates lead back to it.
     """
-    with transaction.atomic():
-        # All of them, so that of two publications which only together make a cycle, the second sees the first.
-        list(Agent.objects.select_for_update().order_by("pk"))
-        _check_way_back(version.agent.slug, version.delegates)
-        AgentVersion.objects.filter(agent=version.agent, status=Status.PUBLISHED).exclude(pk=version.pk).update(
-            status=Status.RETIRED
-        )
-        version.status = Status.PUBLISHED
-        version.save(update_fields=["status"])
+    agent = _locked(version)
+    if version.status == Status.PUBLISHED:
+        raise ValidationError(f"{version} is published already.")
+    _require_fit(version)
+    before = published(agent)
+    if before:
+        _move(before, Status.RETIRED, actor, "retired")
+    if agent.candidate_id == version.pk:
+        _share(agent, None, 0, actor, "trial ended")
+    is_rollback = before is not None and version.published_at is not None and version.number < before.number
+    version.published_at = timezone.now()
+    _move(version, Status.PUBLISHED, actor, "rolled back to" if is_rollback else "published")
+    return before
 
 
-def draft_from(version: AgentVersion) -> AgentVersion:
+@transaction.atomic
+def retire(version: AgentVersion, *, actor: Actor) -> None:
+    """Take a published version, or one that is tried out, back. Without a published version the agent takes no new tasks."""
+    agent = _locked(version)
+    if version.status not in (Status.PUBLISHED, Status.CANDIDATE):
+        raise ValidationError(f"{version} is {version.status}; what is published or tried out can be retired.")
+    if agent.candidate:
+        _move(agent.candidate, Status.RETIRED, actor, "trial ended")
+        _share(agent, None, 0, actor, "trial ended")
+    if version.status == Status.PUBLISHED:
+        _move(version, Status.RETIRED, actor, "retired")
+
+
+@transaction.atomic
+def try_out(version: AgentVersion, percent: int, *, actor: Actor) -> None:
+    """Have so many of a hundred new tasks of the agent run this version; again with another number changes the share."""
+    agent = _locked(version)
+    if not 1 <= percent <= 100:
+        raise ValidationError("The share is a whole number from 1 to 100 percent.")
+    if version.status == Status.PUBLISHED:
+        raise ValidationError(f"{version} is published: all other tasks run it already.")
+    if published(agent) is None:
+        raise ValidationError(f"{agent} has no published version to be tried out against; publish one first.")
+    if agent.candidate and agent.candidate != version:
+        raise ValidationError(f"{agent.candidate} is being tried out; promote or stop it first.")
+    if agent.candidate is None:
+        _require_fit(version)
+        _move(version, Status.CANDIDATE, actor, "tried out")
+    _share(agent, version, percent, actor, "tried out")
+
+
+@transaction.atomic
+def draft_from(version: AgentVersion, *, actor: Actor) -> AgentVersion:
     """A new draft with the content of a version."""
-    with transaction.atomic():
-        Agent.objects.select_for_update().get(pk=version.agent_id)
-        content = {name: getattr(version, name) for name in CONTENT}
-        return AgentVersion.objects.create(agent=version.agent, number=next_number(version.agent), **content)
+    return new_draft(_locked(version), content.of(version), actor=actor)
+
+
+@transaction.atomic
+def new_draft(agent: Agent, fields: Mapping[str, Any], *, actor: Actor) -> AgentVersion:
+    """A new draft with this content."""
+    Agent.objects.select_for_update().get(pk=agent.pk)
+    draft = AgentVersion.objects.create(agent=agent, number=next_number(agent), **fields)
+    audit.record(actor, "created", draft)
+    return draft
+
+
+@transaction.atomic
+def delete(version: AgentVersion, *, actor: Actor) -> None:
+    """Remove a draft. What was ever offered stays, as tasks name it."""
+    _locked(version)
+    if version.status != Status.DRAFT:
+        raise ValidationError(f"{version} is {version.status}; only drafts can be deleted.")
+    audit.record(actor, "deleted", version, before=audit.snapshot(version))
+    version.delete()
 
 
 def next_number(agent: Agent) -> int:
@@ -51,74 +106,93 @@ def next_number(agent: Agent) -> int:
     return newest.number + 1 if newest else 1
 
 
-def checked_tools(names: object) -> list[str]:
-    """The allow list as it is. Raises ValidationError for a tool that does not exist, and for more than a call can offer.
+def published(agent: Agent) -> AgentVersion | None:
+    """The version that new tasks run."""
+    return agent.versions.select_related("agent").filter(status=Status.PUBLISHED).first()
 
-    An entry may be all tools of one source, such as `github__*`.
-    """
+
+def candidate(agent: Agent) -> AgentVersion | None:
+    """The version that is tried out."""
+    return agent.versions.select_related("agent").filter(status=Status.CANDIDATE).first()
+
+
+def before_published(agent: Agent) -> AgentVersion | None:
+    """The version to roll back to: of the earlier ones, the one that was published last."""
+    now = published(agent)
+    once = agent.versions.select_related("agent").filter(status=Status.RETIRED, published_at__isnull=False)
+    return once.filter(number__lt=now.number).order_by("-published_at", "-number").first() if now else None
+
+
+def known_to(slug: str) -> content.Known:
+    """What an agent of this slug may name: tools, all tools of a source such as `github__*`, and other agents."""
     sources.read(is_forced=True)
-    checked = _known(names, {*registry.names(), *registry.whole_sources()}, "tool")
-    if (count := len(registry.allowed(checked))) > MAX_FUNCTIONS:
-        raise ValidationError(f"These are {count} tools; a model takes at most {MAX_FUNCTIONS}.")
-    return checked
+    tools = (*registry.names(), *registry.whole_sources())
+    return content.Known(slug, tools, set(Agent.objects.values_list("slug", flat=True)) - {slug})
 
 
-def checked_delegates(slugs: object, own_slug: str) -> list[str]:
-    """The slugs as they are.
-
-    Raises ValidationError for an agent that does not exist, is the agent itself, or whose delegates lead back to it.
-    """
-    delegates = _other_agents(slugs, own_slug)
-    _check_way_back(own_slug, delegates)
-    return delegates
-
-
-def checked_handoffs(slugs: object, own_slug: str) -> list[str]:
-    """The slugs as they are. Raises ValidationError for an agent that does not exist, or is the agent itself.
-
-    They may lead in a circle: a conversation is handed over only so often.
-    """
-    return _other_agents(slugs, own_slug)
+def checked(slug: str, fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
+    """An agent's content as it is kept, and all that is wrong with it, as tools and other agents stand now."""
+    kept, found = content.checked(fields, known_to(slug))
+    delegates = fields.get("delegates")
+    if isinstance(delegates, list) and not any(fault.field.startswith("delegates") for fault in found):
+        published = AgentVersion.objects.filter(status=Status.PUBLISHED, agent__is_active=True)
+        others = dict(published.values_list("agent__slug", "delegates"))
+        if way := way_back(slug, {**others, slug: delegates}):
+            found.append(FieldError("delegates", "cycle", f"{slug}: {told(way)}."))
+    return ({}, found) if found else (kept, found)
 
 
-def _other_agents(slugs: object, own_slug: str) -> list[str]:
-    checked = _known(slugs, Agent.objects.exclude(slug=own_slug).values_list("slug", flat=True), "agent")
-    if len(set(checked)) < len(checked):
-        raise ValidationError("Name each agent once.")
-    if len(checked) > MAX_OTHER_AGENTS:
-        raise ValidationError(f"Name at most {MAX_OTHER_AGENTS} agents.")
-    return checked
+def faults(version: AgentVersion) -> list[str]:
+    """What keeps a version from being offered, as it stands now."""
+    _, found = checked(version.agent.slug, content.of(version))
+    return [f"{fault.field}: {fault.message}" for fault in found]
 
 
-def _check_way_back(slug: str, delegates: list[str]) -> None:
-    published = AgentVersion.objects.filter(status=Status.PUBLISHED).exclude(agent__slug=slug)
-    known = dict(published.values_list("agent__slug", "delegates"))
-    if way := way_back(slug, {**known, slug: delegates}):
-        raise ValidationError(f"{slug}: {told(way)}.")
-
-
-def checked_models(names: object) -> list[str]:
-    """The names of fallback models as they are. Raises ValidationError for what can be no list of them."""
-    if not isinstance(names, list) or not all(map(_is_model_name, names)):
-        raise ValidationError('A list of models\' names is needed, such as ["gpt-5-nano"].')
-    if len(set(names)) < len(names):
-        raise ValidationError("Name each model once.")
-    if len(names) > MAX_FALLBACKS:
-        raise ValidationError(f"Name at most {MAX_FALLBACKS} models.")
-    return names
-
-
-def _is_model_name(name: object) -> bool:
-    return (
-        isinstance(name, str) and name.isprintable() and name == name.strip() and 0 < len(name) <= MODEL_NAME_CHARACTERS
+def warnings(version: AgentVersion) -> list[str]:
+    """What an operator should know of a version that can be offered all the same."""
+    prices.read()
+    models = [version.model or settings.AGENT_MODEL, *version.fallback_models]
+    unpriced = [model for model in models if not prices.price_of(model).is_known]
+    found = [
+        f"The model {model} has no price, so tasks that come to it are refused. Set one under Money › Prices, or by "
+        "manage.py setprice; 0 means free."
+        for model in unpriced
+    ]
+    offered = set(
+        AgentVersion.objects.filter(status=Status.PUBLISHED, agent__is_active=True).values_list("agent__slug")
     )
+    if missing := [slug for slug in (*version.delegates, *version.handoffs) if (slug,) not in offered]:
+        found.append(f"It calls {', '.join(missing)}, of which no version is published; it does without.")
+    return found
 
 
-def _known(given: object, known: Iterable[str], kind: str) -> list[str]:
-    there_are = sorted(known)
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise ValidationError(f'A list of names is needed, such as ["{next(iter(there_are), "name")}"].')
-    if unknown := [name for name in given if name not in there_are]:
-        shown = ", ".join(there_are[:MAX_SHOWN]) + (", …" if len(there_are) > MAX_SHOWN else "")
-        raise ValidationError(f"There is no {kind} {', '.join(map(repr, unknown))}; there are: {shown}.")
-    return given
+def _require_fit(version: AgentVersion) -> None:
+    """Drafts have to be right. What was offered before may be again at once, though a tool of it is gone since."""
+    if version.status == Status.DRAFT and (found := faults(version)):
+        raise ValidationError([f"{version} cannot be offered. {fault}" for fault in found])
+
+
+def _locked(version: AgentVersion) -> Agent:
+    """The version's agent, with the version as it is now.
+
+    All agents are locked: of two publications which only together lead delegates back, the second sees the first.
+    """
+    list(Agent.objects.select_for_update().order_by("pk").values_list("pk"))
+    agent = Agent.objects.select_related("candidate").get(pk=version.agent_id)
+    version.refresh_from_db()
+    version.agent = agent
+    return agent
+
+
+def _move(version: AgentVersion, to: str, actor: Actor, action: str) -> None:
+    before = audit.snapshot(AgentVersion.objects.get(pk=version.pk))
+    version.status = to
+    version.save(update_fields=["status", "published_at"])
+    audit.record(actor, action, version, before=before)
+
+
+def _share(agent: Agent, candidate: AgentVersion | None, percent: int, actor: Actor, action: str) -> None:
+    before = audit.snapshot(Agent.objects.get(pk=agent.pk))
+    agent.candidate, agent.candidate_percent = candidate, percent
+    agent.save(update_fields=["candidate", "candidate_percent"])
+    audit.record(actor, action, agent, before=before)

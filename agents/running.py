@@ -38,7 +38,7 @@ async def queue(plan: Plan) -> Accepted:
     if answer := await cache.found(plan.policy):
         return await _accept_answered(plan, answer)
     cache.count(plan.cache_result)
-    task = await in_database(lifecycle.accept, plan.new, [plan.opening], status=Status.QUEUED)
+    task = await in_database(lifecycle.accept, plan.new, plan.beginning, status=Status.QUEUED)
     if task.waits:
         await _interrupt_others(task)
     else:
@@ -155,7 +155,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
             state,
             is_live=plan.order.mode == Mode.STREAM,
             seconds_left=plan.opening.limits.timeout_seconds,
-            pending=[plan.opening, e.AttemptStarted(attempt=1), *plan.past],
+            pending=[*plan.beginning, e.AttemptStarted(attempt=1), *plan.past],
         )
         execution.open()
         if execution.state.ended:
@@ -177,7 +177,7 @@ async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
     cache.count("hit")
     ended = _from_cache(answer)
     state = evolve(start(plan.opening, plan.team.members), ended)
-    task = await _accept_ended(plan, [plan.opening, e.AttemptStarted(attempt=1), ended], state)
+    task = await _accept_ended(plan, [*plan.beginning, e.AttemptStarted(attempt=1), ended], state)
     return Accepted(task.pk, task, "hit")
 
 

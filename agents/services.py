@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from accounts import limits
@@ -16,25 +15,20 @@ from agentplatform.errors import (
     Conflict,
     FieldError,
     IdempotencyKeyReused,
-    InjectionDetected,
     InvalidRequest,
     NotFound,
     Unavailable,
 )
-from agentplatform.logs import log
-from agents import journal, lifecycle, running
+from agents import guarding, journal, lifecycle, running
 from agents.conversations import reading
 from agents.engine.budget import output_tokens_that_fit
 from agents.engine.events import ConversationRead
 from agents.engine.types import unpriced
 from agents.following import until_ended
-from agents.guards import injection
-from agents.guards.injection import Verdict
 from agents.metering import Meter
-from agents.models import Task
+from agents.models import Agent, Task
 from agents.orders import Accepted, Mode, Order, Plan, plan_for
-from agents.schemas import ExecuteRequest
-from agents.teams import Team, offers, team_of
+from agents.teams import Offer, Team, offers, team_of
 
 CANCEL_WAIT_SECONDS = 3.0
 REPLAY_WAIT_MARGIN_SECONDS = 60.0
@@ -50,9 +44,9 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     team = await team_for(order)
     if replayed := await _replayed(order):
         return replayed
-    _guard(order.request)
+    noted = guarding.check(order, team.lead.guard_mode)
     check_price(team)
-    plan = plan_for(order, team, await past_of(order))
+    plan = plan_for(order, team, await past_of(order), noted)
     admission = await admit(plan.charge)
     try:
         return await (running.queue(plan) if order.mode == Mode.BACKGROUND else running.run_here(plan))
@@ -99,15 +93,29 @@ async def look(caller: Caller, task_id: UUID, *, wait_seconds: float = 0) -> Tas
 
 
 async def team_for(order: Order) -> Team:
-    """The agents that an order may involve. Raises Forbidden, or InvalidRequest when there is no such agent."""
-    require_agent_type(order.caller, order.request.agent_type)
-    team = await team_of(order.request.agent_type)
-    if team is None:
-        there_are = ", ".join(sorted(await offers()))
-        raise InvalidRequest(
-            [FieldError("agent_type", "invalid_choice", f"There is no such agent; there are: {there_are}.")]
-        )
-    return team
+    """The agents that an order involves. Raises Forbidden, or InvalidRequest when there is no such agent."""
+    return await _team(order, lambda offer: offer.drawn(order.unit))
+
+
+async def teams_for(order: Order) -> list[Team]:
+    """The teams that an order may come to, that of the published version first: two where one is drawn as it comes."""
+    if order.is_bound:
+        return [await team_for(order)]
+    teams = [await _team(order, lambda offer: offer)]
+    if teams[0].lead.candidate:
+        teams.append(await _team(order, lambda offer: offer.candidate or offer))
+    return teams
+
+
+async def _team(order: Order, choose: Callable[[Offer], Offer]) -> Team:
+    slug = order.request.agent_type
+    require_agent_type(order.caller, slug)
+    if team := await team_of(slug, choose):
+        return team
+    there_are = f"there are: {', '.join(sorted(await offers())) or 'none'}."
+    is_known = await in_database(Agent.objects.filter(slug=slug).exists)
+    fault = "This agent takes no tasks now" if is_known else "There is no such agent"
+    raise InvalidRequest([FieldError("agent_type", "invalid_choice", f"{fault}; {there_are}")])
 
 
 async def past_of(order: Order) -> ConversationRead | None:
@@ -133,11 +141,6 @@ async def _replayed(order: Order) -> Accepted | None:
     return Accepted(task.pk, task, "hit" if task.is_cached else "miss", is_replayed=True)
 
 
-def judged(request: ExecuteRequest) -> Verdict:
-    """What the guard says of all texts that a client sent."""
-    return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
-
-
 def check_price(team: Team) -> None:
     """Raise BudgetExceeded for what can cost nobody knows how much. Delegates' models are checked when it is their turn."""
     lead = team.lead.spec
@@ -153,23 +156,3 @@ def _with_what_would_pass(refusal: BudgetExceeded, plan: Plan) -> BudgetExceeded
         return refusal
     detail = f"{refusal.detail} A limits.max_output_tokens of {fit} would pass now."
     return BudgetExceeded(detail, members={**refusal.members, "would_pass": {"max_output_tokens": fit}})
-
-
-def _guard(request: ExecuteRequest) -> None:
-    verdict = judged(request)
-    if verdict.verdict == "block":
-        raise InjectionDetected(rule=verdict.rule, score=verdict.score)
-    if verdict.verdict == "flag":
-        log(__name__).info("guard_flagged", rule=verdict.rule, score=verdict.score)
-
-
-def _strings(value: Any) -> list[str]:
-    match value:
-        case str():
-            return [value]
-        case dict():
-            return [text for name, item in value.items() for text in (name, *_strings(item))]
-        case list():
-            return [text for item in value for text in _strings(item)]
-        case _:
-            return []

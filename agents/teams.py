@@ -1,14 +1,14 @@
 """Which agents a task may involve: the one that was asked for, and all it may call, each at one version."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
 from django.conf import settings
 
 from agentplatform.database import in_database
-from agents import prices
+from agents import prices, splitting
 from agents.conversations.windows import window_of
 from agents.engine.types import AgentSpec, Model, Strategy
 from agents.models import AgentVersion
@@ -20,14 +20,23 @@ KEPT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A published agent as clients see it, with the caps its version sets."""
+    """A published agent as clients see it, with the caps its version sets, and the version that is tried out beside it."""
 
     spec: AgentSpec
+    guard_mode: str
     max_output_tokens: int
     max_steps: int
     max_cost_usd: str
     timeout_seconds: int
     cache_seconds: int
+    candidate: "Offer | None" = None
+    candidate_percent: int = 0
+
+    def drawn(self, unit: str) -> "Offer":
+        """This version or the candidate, whichever a task of this unit runs."""
+        if self.candidate and splitting.takes_candidate(self.candidate.spec.version_id, unit, self.candidate_percent):
+            return self.candidate
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +70,20 @@ async def offers() -> Mapping[str, Offer]:
     return found
 
 
-async def team_of(slug: str) -> Team | None:
-    """The team of a published agent; None when there is no such agent."""
+async def team_of(slug: str, choose: Callable[[Offer], Offer]) -> Team | None:
+    """The team of a published agent, of those versions that `choose` takes; None when there is no such agent."""
     known = await offers()
     if slug not in known:
         return None
+    lead = choose(known[slug])
     members: dict[str, AgentSpec] = {}
     waiting = [slug]
     while waiting:
         name = waiting.pop()
         if name in known and name not in members:
-            members[name] = known[name].spec
+            members[name] = choose(known[name]).spec
             waiting.extend((*members[name].delegates, *members[name].handoffs))
-    return Team(known[slug], members)
+    return Team(lead, members)
 
 
 def specs_of(version_ids: Mapping[str, int]) -> dict[str, AgentSpec]:
@@ -99,12 +109,13 @@ async def refresh(team: Mapping[str, AgentSpec]) -> None:
 
 def _published() -> dict[str, Offer]:
     prices.read()
-    rows = list(
-        AgentVersion.objects.select_related("agent").filter(status=AgentVersion.Status.PUBLISHED, agent__is_active=True)
-    )
+    offered = (AgentVersion.Status.PUBLISHED, AgentVersion.Status.CANDIDATE)
+    rows = list(AgentVersion.objects.select_related("agent").filter(status__in=offered, agent__is_active=True))
     registry.read(_tools(rows))
-    slugs = {row.agent.slug for row in rows}
-    return {row.agent.slug: _offer(row, slugs) for row in rows}
+    published = {row.agent.slug: row for row in rows if row.status == AgentVersion.Status.PUBLISHED}
+    slugs = set(published)
+    candidates = {row.agent.slug: _offer(row, slugs) for row in rows if row.pk == row.agent.candidate_id}
+    return {slug: _offer(row, slugs, candidates.get(slug)) for slug, row in published.items()}
 
 
 def _with_tools(spec: AgentSpec) -> AgentSpec:
@@ -115,14 +126,17 @@ def _tools(members: Iterable[AgentVersion | AgentSpec]) -> list[str]:
     return [name for member in members for name in member.tools]
 
 
-def _offer(row: AgentVersion, slugs: set[str]) -> Offer:
+def _offer(row: AgentVersion, slugs: set[str], candidate: Offer | None = None) -> Offer:
     return Offer(
         spec=_spec(row, slugs),
+        guard_mode=row.guard_mode,
         max_output_tokens=row.max_output_tokens,
         max_steps=row.max_steps,
         max_cost_usd=str(row.max_cost_usd.normalize()),
         timeout_seconds=row.timeout_seconds,
         cache_seconds=row.cache_seconds,
+        candidate=candidate,
+        candidate_percent=row.agent.candidate_percent if candidate else 0,
     )
 
 
@@ -140,6 +154,8 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         delegates=tuple(slug for slug in row.delegates if slug in slugs),
         handoffs=tuple(slug for slug in row.handoffs if slug in slugs),
         temperature=row.temperature,
+        model_settings=row.model_settings,
+        output_schema=row.output_schema,
         price=price_of(model),
         fallbacks=tuple(Model(name, price_of(name)) for name in row.fallback_models if name != model),
         max_tries=settings.MODEL_MAX_RETRIES + 1,

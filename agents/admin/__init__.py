@@ -1,5 +1,5 @@
 """The agents' part of the operators' console."""
 
-from agents.admin import agents, outcomes, tasks
+from agents.admin import agents, outcomes, tasks, versions
 
-__all__ = ["agents", "outcomes", "tasks"]
+__all__ = ["agents", "outcomes", "tasks", "versions"]

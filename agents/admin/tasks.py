@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -32,10 +33,21 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+class GuardFilter(admin.SimpleListFilter):
+    title = "guard"
+    parameter_name = "guard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("noted", "It noted something")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        return queryset.exclude(guard_rule="") if self.value() == "noted" else queryset
+
+
 @admin.register(Task)
 class TaskAdmin(ReadOnly):
     list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost", "ran", "created_at")
-    list_filter = ("status", "agent_type", "mode", "exit_reason")
+    list_filter = ("status", "agent_type", "mode", "exit_reason", GuardFilter)
     list_select_related = ("client",)
     search_fields = ("=id", "=request_id", "=conversation_id")
     search_help_text = "A task's, request's or conversation's id"
@@ -53,6 +65,7 @@ class TaskAdmin(ReadOnly):
                     ("calls", "tokens"),
                     ("cost", "ran"),
                     ("is_cached", "request_id"),
+                    "guard_rule",
                 )
             },
         ),

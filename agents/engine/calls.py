@@ -1,6 +1,5 @@
 """One call of a run's model, composed from the state."""
 
-from agents.engine import events as e
 from agents.engine.effects import CallModel
 from agents.engine.prompts import CRITIQUE, messages
 from agents.engine.state import PRELIMINARY, Run, State
@@ -12,7 +11,7 @@ def model_call(state: State, run: Run, purpose: str, fault: str = "") -> CallMod
     agent = state.team[run.agent]
     is_preliminary = purpose in PRELIMINARY
     made_again = run.is_open_step or purpose == "repair"
-    schema = state.input.output_schema if run.id == e.ROOT and not is_preliminary else None
+    schema = None if is_preliminary else state.schema_of(run)
     return CallModel(
         run=run.id,
         step=run.step if made_again else run.step + 1,

@@ -39,6 +39,15 @@ class TaskAccepted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardNoted(Event):
+    """The guard found something in what the client sent, and the agent's version lets it pass with a note."""
+
+    rule: str
+    score: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     attempt: int
 
@@ -233,8 +242,8 @@ class TaskEnded(Event):
 
 TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (TaskAccepted, AttemptStarted, AttemptLost, AttemptHandedOver, ConversationRead, ConversationTrimmed,
-                 ConversationSummarised, ModelCalled, ModelAnswered, ModelFailed,
+    for kind in (TaskAccepted, GuardNoted, AttemptStarted, AttemptLost, AttemptHandedOver, ConversationRead,
+                 ConversationTrimmed, ConversationSummarised, ModelCalled, ModelAnswered, ModelFailed,
                  ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted,
                  DelegateFinished, HandedOver, CancelRequested, TaskEnded)
 }  # fmt: skip

@@ -52,10 +52,8 @@ def messages(state: State, run: Run, purpose: str, fault: str = "") -> tuple[Mes
         routing = f"Choose the agent that should do the task. Reply with nothing but its name.\n{choices}"
         return (_system(routing), *past, _request(state, run), *run.turns)
     system = [agent.instructions]
-    if run.id == ROOT and state.input.output_schema is not None:
-        system.append(
-            f"Reply with nothing but JSON that satisfies this JSON Schema:\n{_json(state.input.output_schema)}"
-        )
+    if (schema := state.schema_of(run)) is not None:
+        system.append(f"Reply with nothing but JSON that satisfies this JSON Schema:\n{_json(schema)}")
     request = _request(state, run)
     if parts := state.children(run, "part"):
         notes = "\n\n".join(f"Q: {part.task}\nA: {part.output}" for part in parts)

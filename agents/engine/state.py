@@ -112,6 +112,13 @@ class State:
         """Whether something is open that only a person can settle."""
         return any(tool.is_unknown for run in self.runs.values() for tool in run.open_tools)
 
+    def schema_of(self, run: Run) -> Mapping[str, Any] | None:
+        """What the run's result has to satisfy: at the root the client's schema, if there is one, else the agent's own."""
+        if run.purpose == "review":
+            return None  # a critique has a form of its own
+        asked_for = self.input.output_schema if run.id == e.ROOT else None
+        return self.team[run.agent].output_schema if asked_for is None else asked_for
+
 
 def start(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> State:
     """The state right after acceptance. `team` holds the agents whose version ids the event names."""

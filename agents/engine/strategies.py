@@ -1,12 +1,13 @@
 """What an agent of each strategy does next: answer, plan, route, or have its text reviewed."""
 
+import json
 from collections.abc import Callable
 
 from agents.engine import events as e
 from agents.engine import tree
 from agents.engine.calls import model_call
 from agents.engine.effects import Effect, Record
-from agents.engine.endings import ended, failed, report
+from agents.engine.endings import ended, give_up, report
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import to_review
 from agents.engine.state import Run, State
@@ -89,14 +90,13 @@ def _helper(state: State, run: Run) -> str:
 
 
 def _finish(state: State, run: Run, text: str) -> Effect:
-    if run.id != e.ROOT:
-        return report(run, text)
-    schema = state.input.output_schema
-    if schema is None:
-        return ended("completed", "completed", result=text)
+    schema = state.schema_of(run)
     try:
-        return ended("completed", "completed", result=satisfying(text, schema))
+        result = text if schema is None else satisfying(text, schema)
     except NotValid as fault:
         if run.repairs < MAX_REPAIRS:
             return model_call(state, run, "repair", str(fault))
-        return failed("output_invalid", f"The result does not satisfy output_schema: {fault}")
+        return give_up(run, "output_invalid", f"The result does not satisfy output_schema: {fault}")
+    if run.id == e.ROOT:
+        return ended("completed", "completed", result=result)
+    return report(run, text if schema is None else json.dumps(result, ensure_ascii=False))

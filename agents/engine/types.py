@@ -103,7 +103,8 @@ class AgentSpec:
 
     Each model is tried at most `max_tries` times in a row, with a backoff that begins with `backoff_seconds`. `tools` is the
     allow list as it was written, and `functions` are the tools that it means at this moment; like prices, they may change.
-    Where it reads a conversation, a call takes `window_tokens` at most, the answer included.
+    Where it reads a conversation, a call takes `window_tokens` at most, the answer included. `model_settings` go into each call
+    as they are; `output_schema` holds for every result that its client does not shape.
     """
 
     slug: str
@@ -117,6 +118,8 @@ class AgentSpec:
     delegates: tuple[str, ...] = ()
     handoffs: tuple[str, ...] = ()
     temperature: float | None = None
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    output_schema: Mapping[str, Any] | None = None
     price: Price = FREE
     fallbacks: tuple[Model, ...] = ()
     max_tries: int = 3

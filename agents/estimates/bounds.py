@@ -21,6 +21,10 @@ class Bounds:
     least_usd: Decimal
     most_usd: Decimal
 
+    def spanning(self, other: "Bounds") -> "Bounds":
+        """What holds for both."""
+        return Bounds(min(self.least_usd, other.least_usd), max(self.most_usd, other.most_usd))
+
 
 def bounds(opening: TaskAccepted, agent: AgentSpec, first: Iterable[CallModel]) -> Bounds:
     """The bounds of a task that begins with these calls.
@@ -39,7 +43,8 @@ def bounds(opening: TaskAccepted, agent: AgentSpec, first: Iterable[CallModel]) 
 def _calls_once(opening: TaskAccepted, agent: AgentSpec, calls: Iterable[CallModel]) -> bool:
     """Whether the first answer ends the task, whatever it says: it may call nobody, and need not be mended."""
     is_last = all(call.purpose == "answer" and not call.functions for call in calls) and not agent.tools
-    return agent.strategy == "answer" and is_last and opening.input.output_schema is None
+    is_shaped = opening.input.output_schema is not None or agent.output_schema is not None
+    return agent.strategy == "answer" and is_last and not is_shaped
 
 
 def _of_all_tries(call: CallModel) -> Decimal:

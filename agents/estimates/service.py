@@ -1,7 +1,7 @@
 """What `execute` would make of an order: the same steps, none of which takes, writes or calls anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from accounts import limits
@@ -12,7 +12,7 @@ from accounts.money.movements import Payer
 from accounts.money.refusing import refusal
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, InjectionDetected, PlatformError, TaskFailed
-from agents import cache, services
+from agents import cache, guarding, services
 from agents.engine.budget import worst_case
 from agents.engine.decide import opening_state
 from agents.engine.effects import CallModel
@@ -37,26 +37,37 @@ class Estimate:
 
 
 async def estimate(order: Order) -> Estimate:
-    """Look ahead. Raises the PlatformErrors of `execute` that say that the order itself is wrong."""
-    team = await services.team_for(order)
-    guard = services.judged(order.request)
-    plan = plan_for(order, team, await services.past_of(order))
+    """Look ahead. Raises the PlatformErrors of `execute` that say that the order itself is wrong.
+
+    Where a version is tried out and the order is not bound to one of the two, the bounds of the cost span both; all else is said
+    of the published one.
+    """
+    team, *others = await services.teams_for(order)
+    guard, mode = guarding.judged(order.request, team.lead.guard_mode), team.lead.guard_mode
+    past = await services.past_of(order)
+    plan = plan_for(order, team, past)
     is_cached = await cache.found(plan.policy) is not None
     standings, rate_limited = await limits.look(order.caller, "requests", plan.charge)
     balances = await in_database(budgets.look, _payer(plan)) if order.caller.has_budgets else []
-    blocked = InjectionDetected(rule=guard.rule, score=guard.score) if guard.verdict == "block" else None
+    blocked = InjectionDetected(rule=guard.rule, score=guard.score) if guarding.is_refused(guard, mode) else None
     calls, over_cap = ([], None) if is_cached else _beginning(plan)
-    cost = bounds(plan.opening, team.lead.spec, calls) if calls else Bounds(NOTHING, NOTHING)
+    cost = _cost(plan, calls)
+    for other in others:
+        cost = cost.spanning(_cost(tried := plan_for(order, other, past), _beginning(tried)[0]))
     over_budget = _over_budget(balances, sum(map(worst_case, calls), NOTHING))
     return Estimate(
         cost=_within(cost, balances),
         is_cached=is_cached,
-        guard=guard,
+        guard=guard if blocked or guard.verdict == "pass" else replace(guard, verdict="flag"),
         agents=list(team.members.values()),
         limits=standings,
         budgets=balances,
         refusal=blocked or _unpriced(team) or rate_limited or over_cap or over_budget,
     )
+
+
+def _cost(plan: Plan, calls: Sequence[CallModel]) -> Bounds:
+    return bounds(plan.opening, plan.team.lead.spec, calls) if calls else Bounds(NOTHING, NOTHING)
 
 
 def _unpriced(team: Team) -> PlatformError | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from accounts.audit import START
 from agents import publishing, teams
 from agents.models import AgentVersion
 from tests import outages
@@ -48,7 +49,7 @@ def test_another_client_has_its_own(alice: Persona, charlie: Persona, model: Scr
 def test_a_new_version_of_the_agent_is_a_miss(alice: Persona, model: ScriptedModel) -> None:
     alice.execute("The same.")
     version = AgentVersion.objects.get(agent__slug="general", status="published")
-    publishing.publish(publishing.draft_from(version))
+    publishing.publish(publishing.draft_from(version, actor=START), actor=START)
     teams.forget()
     assert alice.execute("The same.").headers["x-cache"] == "miss"
 

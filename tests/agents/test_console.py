@@ -1,6 +1,5 @@
 """Agents and tasks in the operators' console."""
 
-import json
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ XSS = "<script>alert(1)</script>"
 def version_form(agent: Agent, **fields: Any) -> dict[str, Any]:
     return {
         "agent": agent.pk, "description": "Rhymes.", "instructions": "Answer in rhyme.", "strategy": "answer", "model": "",
-        "temperature": "", "tools": "[]", "delegates": "[]", "max_output_tokens": 100, "max_steps": 3,
-        "max_cost_usd": "0.1", "timeout_seconds": 30, "cache_seconds": 0, **fields,
+        "fallback_models": "", "temperature": "", "model_settings": "", "tools": [], "delegates": "", "handoffs": [],
+        "output_schema": "", "guard_mode": "block", "max_output_tokens": 100, "max_steps": 3, "max_cost_usd": "0.1",
+        "timeout_seconds": 30, "cache_seconds": 0, **fields,
     }  # fmt: skip
 
 
@@ -27,13 +27,13 @@ def version_form(agent: Agent, **fields: Any) -> dict[str, Any]:
 def poet(operator: Client) -> AgentVersion:
     """A new agent's first draft, made in the console."""
     assert operator.post(reverse("admin:agents_agent_add"), {"slug": "poet", "is_active": "on"}).status_code == 302
-    form = version_form(Agent.objects.get(slug="poet"), fallback_models='["gpt-5-nano"]')
+    form = version_form(Agent.objects.get(slug="poet"), fallback_models="gpt-5-nano")
     assert operator.post(reverse("admin:agents_agentversion_add"), form).status_code == 302
     return AgentVersion.objects.get(agent__slug="poet")
 
 
 def publish(operator: Client, version: AgentVersion) -> None:
-    answer = operator.get(reverse("admin:agents_agentversion_publish", args=[version.pk]))
+    answer = operator.post(reverse("admin:agents_agentversion_publish", args=[version.pk]))
     assert answer.status_code == 302, answer.content
     teams.forget()
 
@@ -52,7 +52,7 @@ def test_a_published_version_is_copied_not_changed(operator: Client, poet: Agent
     publish(operator, poet)
     change = reverse("admin:agents_agentversion_change", args=[poet.pk])
     assert operator.post(change, version_form(poet.agent, instructions="Other.")).status_code == 403
-    operator.get(reverse("admin:agents_agentversion_copy_to_draft", args=[poet.pk]))
+    operator.post(reverse("admin:agents_agentversion_copy", args=[poet.pk]))
     draft = AgentVersion.objects.get(agent=poet.agent, status="draft")
     assert (draft.number, draft.instructions) == (2, "Answer in rhyme.")
     assert draft.fallback_models == ["gpt-5-nano"]
@@ -65,23 +65,30 @@ def test_a_published_version_is_copied_not_changed(operator: Client, poet: Agent
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("tools", '["hammer"]', "There is no tool"),
-        ("tools", '"calculator"', "A list of names is needed"),
-        ("delegates", '["nobody"]', "There is no agent"),
-        ("delegates", '["poet"]', "There is no agent"),
-        ("delegates", '["general", "general"]', "Name each agent once"),
-        ("handoffs", '["nobody"]', "There is no agent"),
-        ("handoffs", '["poet"]', "There is no agent"),
-        ("handoffs", '"general"', "A list of names is needed"),
-        ("tools", "[", "Enter a valid JSON"),
-        ("fallback_models", '"gpt-5-nano"', "A list of models&#x27; names is needed"),
-        ("fallback_models", '[""]', "A list of models&#x27; names is needed"),
-        ("fallback_models", '["gpt-5-nano", "gpt-5-nano"]', "Name each model once"),
-        ("fallback_models", '["a", "b", "c", "d", "e", "f"]', "Name at most 5 models"),
-        ("fallback_models", '["gpt-5-mini"]', "It falls back to itself"),
+        ("tools", ["hammer"], "There is no tool"),
+        ("delegates", "nobody", "There is no agent"),
+        ("delegates", "general, poet", "An agent cannot name itself"),
+        ("delegates", "general, general", "Name each once"),
+        ("handoffs", ["poet"], "An agent cannot name itself"),
+        ("fallback_models", "a, b, c, d, e, f", "at most 5 models&#x27; names"),
+        ("fallback_models", "gpt-5-mini", "It falls back to itself"),
+        ("model_settings", "[", "Enter a valid JSON"),
+        ("model_settings", "[1]", "It takes settings by their names"),
+        ("model_settings", '{"top_p": 2}', "top_p: It takes a number above 0, at most 1."),
+        ("model_settings", '{"base_url": "http://x"}', "base_url: There is no such setting; there are: top_p"),
+        ("output_schema", '{"type": "nonsense"}', "This is no JSON Schema"),
+        ("output_schema", '{"default": NaN}', "JSON knows neither NaN nor infinity."),
+        ("guard_mode", "sleep", "sleep is not one of the available choices"),
+        ("max_steps", "0", "It takes a whole number from 1 to 1,000."),
+        ("max_steps", "99999999999", "It takes a whole number from 1 to 1,000."),
+        ("max_cost_usd", "0", "It takes US dollars above 0"),
+        ("temperature", "3", "It takes a number from 0 to 2"),
+        ("temperature", "nan", "Enter a number"),
+        ("cache_seconds", "-1", "greater than or equal to 0"),
+        ("instructions", "", "This field is required."),
     ],
 )
-def test_a_bad_version_is_explained(operator: Client, poet: AgentVersion, field: str, value: str, message: str) -> None:
+def test_a_bad_version_is_explained(operator: Client, poet: AgentVersion, field: str, value: Any, message: str) -> None:
     form = version_form(poet.agent, **{field: value})
     answer = operator.post(reverse("admin:agents_agentversion_change", args=[poet.pk]), form)
     assert answer.status_code == 200
@@ -91,7 +98,7 @@ def test_a_bad_version_is_explained(operator: Client, poet: AgentVersion, field:
 def drafted(operator: Client, slug: str, **fields: Any) -> AgentVersion:
     """A new draft of an agent, saved in the console."""
     agent, _ = Agent.objects.get_or_create(slug=slug)
-    form = version_form(agent, **{name: json.dumps(value) for name, value in fields.items()})
+    form = version_form(agent, **{**fields, "delegates": ", ".join(fields.get("delegates", []))})
     answer = operator.post(reverse("admin:agents_agentversion_add"), form)
     assert answer.status_code == 302, answer.content.decode()
     return AgentVersion.objects.filter(agent=agent).order_by("-number")[0]
@@ -101,7 +108,7 @@ def test_delegates_that_lead_back_are_refused_when_they_are_saved(operator: Clie
     publish(operator, poet)
     publish(operator, drafted(operator, "singer", delegates=["poet"]))
     publish(operator, drafted(operator, "choir", delegates=["general", "singer"]))
-    form = version_form(poet.agent, delegates='["choir"]')
+    form = version_form(poet.agent, delegates="choir")
     answer = operator.post(reverse("admin:agents_agentversion_add"), form)
     assert answer.status_code == 200
     assert "poet: its delegates lead back to it: poet → choir → singer → poet." in answer.content.decode()
@@ -114,8 +121,8 @@ def test_a_cycle_that_came_about_meanwhile_is_refused_when_it_is_published(
     singer = drafted(operator, "singer", delegates=["poet"])
     back = drafted(operator, "poet", delegates=["singer"])
     publish(operator, singer)
-    page = operator.get(reverse("admin:agents_agentversion_publish", args=[back.pk]), follow=True).content.decode()
-    assert "poet v2 is not published. poet: its delegates lead back to it: poet → singer → poet." in page
+    page = operator.post(reverse("admin:agents_agentversion_publish", args=[back.pk]), follow=True).content.decode()
+    assert "Nothing was changed. poet v2 cannot be offered. delegates: poet: its delegates lead back to it" in page
     back.refresh_from_db()
     poet.refresh_from_db()
     assert (poet.status, back.status) == ("published", "draft")
@@ -127,6 +134,33 @@ def test_conversations_may_go_in_a_circle(operator: Client, poet: AgentVersion) 
     publish(operator, drafted(operator, "poet", handoffs=["singer"]))
     published = AgentVersion.objects.filter(status="published", agent__slug__in=("poet", "singer"))
     assert {version.agent.slug: version.handoffs for version in published} == {"poet": ["singer"], "singer": ["poet"]}
+
+
+def test_all_that_a_version_sets_is_kept_as_it_was_given(operator: Client, poet: AgentVersion) -> None:
+    given = {
+        "fallback_models": "gpt-5-nano, gpt-4.1", "model_settings": '{"top_p": 0.5, "stop": "END"}',
+        "tools": ["current_time", "calculator"], "delegates": "writer,  general ",
+        "handoffs": ["coder"], "output_schema": '{"type": "object"}', "guard_mode": "flag",
+    }  # fmt: skip
+    change = reverse("admin:agents_agentversion_change", args=[poet.pk])
+    assert operator.post(change, version_form(poet.agent, **given)).status_code == 302
+    poet.refresh_from_db()
+    assert (poet.fallback_models, poet.delegates, poet.handoffs) == (
+        ["gpt-5-nano", "gpt-4.1"],
+        ["writer", "general"],
+        ["coder"],
+    )
+    assert (poet.tools, poet.output_schema) == (["current_time", "calculator"], {"type": "object"})
+    assert (poet.model_settings, poet.guard_mode) == ({"top_p": 0.5, "stop": ["END"]}, "flag")
+    page = operator.get(change).content.decode()
+    assert "writer, general" in page
+    assert page.count("checked") >= 3
+
+
+def test_a_name_that_means_nothing_any_more_is_shown_to_be_given_up(operator: Client, poet: AgentVersion) -> None:
+    AgentVersion.objects.filter(pk=poet.pk).update(tools=["hammer"])
+    page = operator.get(reverse("admin:agents_agentversion_change", args=[poet.pk])).content.decode()
+    assert "hammer (there is no such any more)" in page
 
 
 def test_a_tasks_page_tells_its_story_and_escapes_it(operator: Client, alice: Persona, model: ScriptedModel) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.db.models.functions import Now
 
 from agents.catalog import SHIPPED, CatalogError, ShippedAgent, check
 from agents.models import Agent, AgentVersion
@@ -38,5 +39,7 @@ def _create_missing(shipped: ShippedAgent) -> bool:
         agent, is_new = Agent.objects.get_or_create(slug=content.pop("slug"))
         if is_new:
             content |= {name: list(content[name]) for name in ("tools", "delegates", "handoffs")}
-            AgentVersion.objects.create(agent=agent, number=1, status=AgentVersion.Status.PUBLISHED, **content)
+            AgentVersion.objects.create(
+                agent=agent, number=1, status=AgentVersion.Status.PUBLISHED, published_at=Now(), **content
+            )
     return is_new

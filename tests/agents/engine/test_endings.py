@@ -1,5 +1,6 @@
 """How tasks end, and what each cap means."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -117,6 +118,26 @@ def test_output_invalid_when_repairs_do_not_help() -> None:
     assert told.ended.status == "failed"
     assert told.ended.exit_reason == "output_invalid"
     assert "not JSON" in told.ended.message
+
+
+def test_an_agents_own_schema_holds_where_the_client_has_none() -> None:
+    members = team(agent("geographer", output_schema=CITY))
+    told = story(accepted("geographer", members), members, "Rome!", ROME)
+    assert told.ended.result == {"city": "Rome", "people": 2_800_000}
+    told = story(accepted("geographer", members, output_schema={"type": "integer"}), members, "7")
+    assert told.ended.result == 7
+
+
+def test_a_delegates_own_schema_holds_for_its_part() -> None:
+    members = team(
+        agent("research", strategy="plan", delegates=("geographer",)), agent("geographer", output_schema=CITY)
+    )
+    plan = '["What is the city?"]'
+    told = story(accepted("research", members), members, plan, "Rome!", f"```json\n{ROME}\n```", "It is Rome.")
+    assert told.ended.result == "It is Rome."
+    assert [call.output_schema for call in told.model_calls] == [None, CITY, CITY, None]
+    (part,) = (event for event in told.journal if isinstance(event, e.DelegateFinished))
+    assert json.loads(part.output) == {"city": "Rome", "people": 2_800_000}
 
 
 def test_only_the_root_answers_to_the_schema() -> None:

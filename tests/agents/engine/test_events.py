@@ -37,6 +37,7 @@ EVENTS = (
     e.DelegateStarted(run="0", child="0.1", agent="general", task="What?"),
     e.DelegateFinished(run="0", child="0.1", agent="general", output="That."),
     e.HandedOver(run="0", agent="general"),
+    e.GuardNoted(rule="override_instructions", score=0.9, verdict="block"),
     e.CancelRequested(by="client"),
     e.TaskEnded(status="completed", exit_reason="completed", result={"list": [1, 2.5, None, "x"]}),
 )

@@ -2,16 +2,16 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.db import OperationalError
 
-from agents import publishing, teams
+from agents import content, publishing, teams
 from agents.engine.budget import worst_case
 from agents.engine.types import MAX_FUNCTIONS, Price
 from agents.models import Agent, AgentVersion, Task
@@ -157,19 +157,24 @@ def test_a_name_belongs_to_the_first_that_gives_it(source: Source, logs: Any) ->
     assert logs.events("tool_name_taken")
 
 
+def faults_of(*tools: str) -> list[str]:
+    """What is wrong with a draft that may call these."""
+    draft = {"description": "Rain.", "instructions": "Tell of rain.", "tools": list(tools)}
+    return [fault.message for fault in content.checked(draft, publishing.known_to("rain"))[1]]
+
+
 def test_a_draft_sees_what_was_added_just_now(source: Source) -> None:
     refresh("weather__tell")
     source.add("weather__warn")
-    assert publishing.checked_tools(["weather__warn", "weather__*"]) == ["weather__warn", "weather__*"]
-    with pytest.raises(ValidationError, match=r"There is no tool 'snow__\*'; there are: .*weather__\*, weather__tell"):
-        publishing.checked_tools(["snow__*"])
+    assert faults_of("weather__warn", "weather__*") == []
+    (fault,) = faults_of("snow__*")
+    assert re.match(r"There is no tool 'snow__\*'; there are: .*weather__\*, weather__tell", fault)
 
 
 def test_more_tools_than_a_model_takes_are_refused(source: Source) -> None:
     for number in range(MAX_FUNCTIONS):
         source.add(f"weather__tell_{number}")
-    with pytest.raises(ValidationError, match="These are 129 tools; a model takes at most 128"):
-        publishing.checked_tools(["weather__*"])
+    assert faults_of("weather__*") == ["These are 129 tools; a model takes at most 128."]
     assert len(registry.functions(["weather__*"])) == MAX_FUNCTIONS
 
 

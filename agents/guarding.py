@@ -1,0 +1,54 @@
+"""What the guard makes of an order: the mode of the agent's version says whether a finding is counted, noted, or refused."""
+
+from typing import Any
+
+from agentplatform import metrics
+from agentplatform.errors import InjectionDetected
+from agentplatform.logs import log
+from agents.engine import events as e
+from agents.guards import injection
+from agents.guards.injection import Verdict
+from agents.orders import Order
+from agents.schemas import ExecuteRequest
+
+PASS = Verdict("pass")
+
+
+def check(order: Order, mode: str) -> e.GuardNoted | None:
+    """Read what a client sent; gives the note that its task gets, if any. Raises InjectionDetected.
+
+    `off` reads nothing, `observe` counts and logs what is found, `flag` notes it with the task as well, and `block` refuses
+    what is surely an attack and notes what may be one.
+    """
+    found = judged(order.request, mode)
+    if found.verdict == "pass":
+        return None
+    metrics.guard_findings_total.labels(mode, found.verdict).inc()
+    if is_refused(found, mode):
+        raise InjectionDetected(rule=found.rule, score=found.score)
+    log(__name__).info("guard_flagged", mode=mode, rule=found.rule, score=found.score, task_id=str(order.task_id))
+    return None if mode == "observe" else e.GuardNoted(rule=found.rule, score=found.score, verdict=found.verdict)
+
+
+def judged(request: ExecuteRequest, mode: str) -> Verdict:
+    """What the guard says of all texts that a client sent; nothing where it is off."""
+    if mode == "off":
+        return PASS
+    return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
+
+
+def is_refused(found: Verdict, mode: str) -> bool:
+    """Whether a task with this finding is not run."""
+    return mode == "block" and found.verdict == "block"
+
+
+def _strings(value: Any) -> list[str]:
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [text for name, item in value.items() for text in (name, *_strings(item))]
+        case list():
+            return [text for item in value for text in _strings(item)]
+        case _:
+            return []
