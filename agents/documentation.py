@@ -34,8 +34,8 @@ NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "model_calls": 0, "tool_calls
 QUEUED = {**COMPLETED, **UNSTARTED, "status": "queued", "exit_reason": None, "usage": NO_USAGE, "cost_usd": "0"}
 CANCELLED = {**COMPLETED, "status": "cancelled", "exit_reason": "cancelled", "result": None}
 EVENTS = (
-    f'id: 2-0\nevent: task.started\ndata: {{"task_id":"{TASK_ID}","step":0,"agent":"general"}}\n\n'
-    f'id: 3-7\nevent: text.delta\ndata: {{"task_id":"{TASK_ID}","step":1,"agent":"general","text":"Django "}}\n\n'
+    f'id: 2-0\nevent: task.started\ndata: {{"task_id":"{TASK_ID}","run":"0","step":0,"agent":"general"}}\n\n'
+    f'id: 3-7\nevent: text.delta\ndata: {{"task_id":"{TASK_ID}","run":"0","step":1,"agent":"general","text":"Django "}}\n\n'
 )
 EVENT_STREAM = (200, "text/event-stream")
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from agents.cast import Cast
 from agents.engine import events as e
 from agents.models import Event, Task
 from agents.presenting import step
@@ -33,7 +34,8 @@ def page(client_id: UUID, query: ListQuery) -> tuple[list[Task], str | None]:
 def steps(task_id: UUID) -> list[Step]:
     """The task's journal."""
     rows = Event.objects.filter(task_id=task_id).order_by("seq").values_list("seq", "type", "data", "at")
-    return [step(seq, e.from_json(kind, data), at) for seq, kind, data, at in rows]
+    agents: Cast = {}
+    return [step(seq, e.from_json(kind, data), at, agents) for seq, kind, data, at in rows]
 
 
 def agent_type(offer: Offer) -> AgentType:

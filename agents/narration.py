@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents import cast
+from agents.cast import Cast
 from agents.engine import events as e
 
 Position = tuple[int, int]
@@ -34,7 +36,7 @@ class Narrator:
     task_id: str
     after: Position = (0, 0)
     next_seq: int = 1
-    agents: dict[str, str] = field(default_factory=dict)
+    agents: Cast = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     call_seq: int = 0
     sent: int = 0
@@ -56,9 +58,8 @@ class Narrator:
 
     def _frames(self, seq: int, event: e.Event) -> list[Frame]:
         at = (seq, 0)
+        cast.note(self.agents, event)
         match event:
-            case e.TaskAccepted():
-                self.agents[e.ROOT] = event.agent
             case e.AttemptStarted() if not self.has_begun:
                 self.has_begun = True
                 return [self._frame(at, "task.started", e.ROOT)]
@@ -87,17 +88,17 @@ class Narrator:
                 }
                 return [self._frame(at, "tool.returned", event.run, **told)]
             case e.DelegateStarted():
-                self.agents[event.child] = event.agent
-                return [
-                    self._frame(
-                        at, "delegate.started", event.run, delegate=event.agent, child=event.child, task=event.task
-                    )
-                ]
+                told = {"delegate": event.agent, "child": event.child, "task": event.task, "purpose": event.purpose}
+                asked_by = {"call_id": event.call_id} if event.call_id else {}
+                return [self._frame(at, "delegate.started", event.run, **told, **asked_by)]
             case e.DelegateFinished():
-                told = {"delegate": event.agent, "child": event.child, "output": event.output}
+                told = {
+                    "delegate": event.agent,
+                    "child": event.child,
+                    "output": event.output,
+                    "is_error": event.is_error,
+                }
                 return [self._frame(at, "delegate.finished", event.run, **told)]
-            case e.HandedOver():
-                self.agents[event.run] = event.agent
             case e.TaskEnded():
                 self.has_ended = True
                 frames = []
@@ -110,5 +111,5 @@ class Narrator:
         return []
 
     def _frame(self, position: Position, name: str, run: str, **fields: Any) -> Frame:
-        data = {"task_id": self.task_id, "step": self.steps.get(run, 0), "agent": self.agents.get(run, ""), **fields}
-        return Frame(position, name, data)
+        whose = {"run": run, "step": self.steps.get(run, 0), "agent": self.agents.get(run, "")}
+        return Frame(position, name, {"task_id": self.task_id, **whose, **fields})

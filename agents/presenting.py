@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from agents import cast
+from agents.cast import Cast
 from agents.engine import events as e
 from agents.models import Task
 from agents.schemas import Step, TaskError, TaskObject, TaskUsage
@@ -38,9 +40,12 @@ def task_object(task: Task, steps: list[Step] | None = None) -> TaskObject:
     )
 
 
-def step(seq: int, event: e.Event, at: datetime) -> Step:
-    """One line of the journal."""
-    return Step(seq=seq, type=type(event).__name__, at=at, data=e.to_json(event))
+def step(seq: int, event: e.Event, at: datetime, agents: Cast) -> Step:
+    """One line of the journal; `agents` knows whose the lines before it are, and learns of this one."""
+    cast.note(agents, event)
+    run = getattr(event, "run", None)
+    agent = agents.get(run) if run else None
+    return Step(seq=seq, type=type(event).__name__, at=at, run=run, agent=agent, data=e.to_json(event))
 
 
 def timestamp(moment: datetime) -> str:

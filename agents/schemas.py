@@ -180,11 +180,16 @@ class TaskError(BaseModel):
 
 
 class Step(BaseModel):
-    """One line of the task's journal."""
+    """One line of the task's journal.
+
+    `run` and `agent`, where it has them, say whose line it is: the root's run is 0, its delegates' are 0.1, 0.2, and so on.
+    """
 
     seq: int
     type: str
     at: datetime
+    run: str | None = Field(None, exclude_if=lambda value: value is None)
+    agent: str | None = Field(None, exclude_if=lambda value: value is None)
     data: JsonObject
 
 

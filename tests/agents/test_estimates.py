@@ -12,8 +12,8 @@ from accounts import callers
 from accounts.models import ApiKey, Refusal
 from accounts.money.models import Budget, LedgerEntry
 from agents import teams
-from agents.models import AgentVersion
-from tests.answers import text
+from agents.models import Agent, AgentVersion
+from tests.answers import text, tool_call
 from tests.api import Persona
 from tests.scripted_model import ScriptedModel
 
@@ -112,6 +112,31 @@ def test_it_names_the_agents_that_may_take_part(alice: Persona) -> None:
 def test_many_steps_cost_at_most_the_tasks_cap(alice: Persona) -> None:
     assert estimated(alice, agent_type="research")["cost_usd"]["max"] == "0.5"
     assert estimated(alice, agent_type="research", limits={"max_cost_usd": "0.02"})["cost_usd"]["max"] == "0.02"
+
+
+@pytest.mark.parametrize("field", ["delegates", "handoffs"])
+def test_agents_that_may_be_called_raise_the_bound_to_the_cap(alice: Persona, model: ScriptedModel, field: str) -> None:
+    alone = Decimal(estimated(alice)["cost_usd"]["max"])
+    AgentVersion.objects.filter(agent__slug="general", status="published").update(**{field: ["writer"]})
+    teams.forget()
+    found = estimated(alice)
+    assert alone < Decimal(found["cost_usd"]["max"]) == Decimal("0.5")
+    assert [agent["slug"] for agent in found["agents"]] == ["general", "writer"]
+    calls = {"delegates": tool_call("ask_writer", task="Write."), "handoffs": tool_call("hand_over_to_writer")}
+    model.answers(calls[field])
+    task = alice.execute().json()
+    assert task["usage"]["model_calls"] >= 2
+    assert Decimal(found["cost_usd"]["min"]) <= Decimal(task["cost_usd"]) <= Decimal(found["cost_usd"]["max"])
+    Agent.objects.filter(slug="writer").update(is_active=False)
+    teams.forget()
+    assert Decimal(estimated(alice)["cost_usd"]["max"]) == alone
+
+
+def test_a_review_costs_at_most_the_cap(alice: Persona, model: ScriptedModel) -> None:
+    found = estimated(alice, agent_type="editor")["cost_usd"]
+    assert found["max"] == "0.5"
+    model.answers("A text.", '{"approved": false, "remarks": "Shorter."}', "Text.", "Fine.")
+    assert Decimal(found["min"]) <= Decimal(alice.execute(agent_type="editor").json()["cost_usd"]) <= Decimal("0.5")
 
 
 def test_a_cap_too_low_for_the_first_call_is_told(alice: Persona) -> None:

@@ -71,7 +71,7 @@ def last_step(stream: Stream) -> str:
     """What a client has after voiding the deltas of earlier steps and of steps made again."""
     kept = ""
     for event in stream.events:
-        if event.name in ("step.started", "step.restarted") and event.data["agent"] == stream.events[0].data["agent"]:
+        if event.name in ("step.started", "step.restarted") and event.data["run"] == "0":
             kept = ""
         elif event.name == "text.delta":
             kept += event.data["text"]

@@ -22,6 +22,15 @@ ANSWERS = {
     "primary colour": "Blue.",
     "hello": "Hello!",
 }
+REVISED = "Bells ring the valley awake."
+IN_TURN = {
+    "Review the text below": [
+        json.dumps({"approved": False, "remarks": "Name a place."}),
+        json.dumps({"approved": True, "remarks": ""}),
+    ],
+    "reviewer's remarks": [REVISED],
+    "about bells": ["Bells ring."],
+}
 
 
 @pytest.mark.timeout(400)
@@ -31,6 +40,8 @@ def test_every_snippet_runs_and_prints_what_is_shown(
 ) -> None:
     for pattern, answer in ANSWERS.items():
         model.when(pattern, text(answer, chunks=answer.splitlines(keepends=True)))
+    for pattern, answers in IN_TURN.items():
+        model.when(pattern, *answers)
     model.holds()
 
     ran = session.run(blocks(PAGE, language), url=trial, folder=tmp_path)

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from agents.engine import events as e
+from agents.engine.state import fold
 from agents.engine.types import Turn, Usage
-from tests.agents.engine.outside import accepted, agent, call, team, through_json
+from tests.agents.engine.outside import accepted, agent, call, story, team, through_json
 
 TEAM = team(agent("general"))
 EVENTS = (
@@ -61,13 +62,25 @@ def test_fields_of_a_newer_version_are_left_out() -> None:
     assert e.from_json("AttemptStarted", {"attempt": 3, "host": "later"}) == e.AttemptStarted(attempt=3)
 
 
+def test_a_journal_from_before_models_asked_agents_is_read() -> None:
+    members = team(agent("research", strategy="plan", delegates=("general",)), agent("general"))
+    told = story(accepted("research", members), members, '["What is a hen?"]', "A bird.", "The hen.")
+    new = {"purpose", "call_id", "reason", "is_refused", "is_error"}
+    rows = [
+        (type(event).__name__, {name: value for name, value in e.to_json(event).items() if name not in new})
+        if isinstance(event, e.DelegateStarted | e.DelegateFinished)
+        else (type(event).__name__, e.to_json(event))
+        for event in told.journal
+    ]
+    assert fold([e.from_json(kind, data) for kind, data in rows], members) == told.state
+    assert e.from_json("HandedOver", {"run": "0", "agent": "general"}) == e.HandedOver(run="0", agent="general")
+
+
 def test_an_unknown_event_is_an_error() -> None:
     with pytest.raises(KeyError):
         e.from_json("Imagined", {})
 
 
 def test_a_journal_begins_with_acceptance() -> None:
-    from agents.engine.state import fold
-
     with pytest.raises(TypeError, match="begins with TaskAccepted"):
         fold([e.AttemptStarted(attempt=1)], TEAM)
