@@ -1,4 +1,4 @@
-"""Who changed which key, tier, client, budget, price or agent, when, and from what to what.
+"""Who changed which key, tier, client, budget, price, agent or toolset, when, and from what to what.
 
 Written in the transaction of the change itself.
 
@@ -17,9 +17,10 @@ from django.http import HttpRequest
 from accounts.callers import Caller
 from accounts.models import AuditEntry
 from agentplatform.middleware import request_id_of
+from agentplatform.sealed_field import SealedField
 
 ActorKind = Literal["operator", "key", "command", "start"]
-# Neither secrets nor what each use or save changes.
+# Neither secrets nor what each use or save changes; a model may name more in LEFT_OUT_OF_AUDIT.
 LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}
 # What an id would not tell of.
 NAMED = ("tier", "client", "agent", "candidate")
@@ -59,7 +60,8 @@ def snapshot(subject: models.Model | None) -> dict[str, Any]:
     """What an entry can show of a row; nothing for None."""
     if subject is None:
         return {}
-    fields = (field for field in _meta(subject).concrete_fields if field.name not in LEFT_OUT)
+    left_out = LEFT_OUT | getattr(subject, "LEFT_OUT_OF_AUDIT", set())
+    fields = (field for field in _meta(subject).concrete_fields if field.name not in left_out)
     return {field.name: _shown(subject, field) for field in fields}
 
 
@@ -85,11 +87,13 @@ def record(actor: Actor, action: str, subject: models.Model, *, before: Mapping[
 
 
 def _meta(subject: models.Model) -> Any:
-    return subject._meta  # noqa: SLF001  # Django's documented name
+    return subject._meta  # Django's documented name
 
 
 def _shown(subject: models.Model, field: "models.Field[Any, Any]") -> Any:
     value = getattr(subject, field.attname)
+    if isinstance(field, SealedField):
+        return field.told(value)
     if isinstance(field, models.ForeignKey) and field.name in NAMED:
         return str(getattr(subject, field.name)) if value is not None else None
     if isinstance(value, datetime):

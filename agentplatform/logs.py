@@ -16,6 +16,9 @@ NOISY = (
     "httpx", "httpx2", "httpcore", "openai", "amqp", "asyncio", "kombu", "celery.worker.strategy", "celery.app.trace",
 )  # fmt: skip
 
+# The mcp package, which logs what servers send.
+SILENT = ("mcp", "client")
+
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Blank anything that looks like a credential, whoever logged it."""
@@ -51,6 +54,8 @@ def logging_config(level: str) -> None:
     root.setLevel(level)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(max(logging.getLevelName(level), logging.WARNING))
+    for silent in SILENT:
+        logging.getLogger(silent).setLevel(logging.CRITICAL + 1)
     # Django repeats every 4xx and 5xx as a line of its own; only an exception that it caught itself is news.
     logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
     structlog.configure(

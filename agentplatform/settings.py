@@ -201,6 +201,15 @@ EGRESS_CONCURRENCY = environment.number(
     "EGRESS_CONCURRENCY", 50, least=1, most=10_000,
     meaning="Requests of tools to other servers that one process has under way at once; more wait, within their time.",
 )
+MCP_STDIO_COMMANDS = environment.words(
+    "MCP_STDIO_COMMANDS", unset="none",
+    meaning="Commands that operators may start as MCP servers, such as `uvx mcp-server-time`; further arguments may follow. A "
+    "command runs as the platform's user, so name none that runs whatever its arguments say.",
+)
+MCP_IDLE_SECONDS = environment.number(
+    "MCP_IDLE_SECONDS", 300, least=1, most=86_400,
+    meaning="After so many seconds without a call, a process closes its session with an MCP server, and ends its command.",
+)
 
 environment.section("Requests and answers")
 MAX_TASK_CHARACTERS = environment.number(
@@ -237,6 +246,12 @@ API_KEY_PEPPER = environment.text(
     meaning="Keyed into the digests of API keys; changing it makes every key invalid. Production takes a random value of at "
     "least 32 characters.",
 )
+CREDENTIALS_KEYS = environment.words(
+    "CREDENTIALS_KEYS", unset="derived from `SECRET_KEY`",
+    meaning="Keys that encrypt the stored credentials of other services (HTTP APIs, MCP servers), the newest first; the others "
+    "still decrypt. After a change, `manage.py resealcredentials` encrypts all anew. Each is a random value of at least 32 "
+    "characters.",
+)
 ALLOWED_HOSTS = environment.words(
     "ALLOWED_HOSTS", unset="every name in development; production must name them",
     meaning="Host names the platform answers to.",
@@ -261,6 +276,10 @@ for _entry in EGRESS_ALLOWED:
         permits.parse(_entry)
     except ValueError as _error:
         environment.refuse("EGRESS_ALLOWED", str(_error))
+if any(len(_key) < 32 for _key in CREDENTIALS_KEYS):
+    environment.refuse(
+        "CREDENTIALS_KEYS", "each key is a random value of at least 32 characters, as openssl rand -hex 32 gives."
+    )
 if IN_PRODUCTION:
     for _name, _value in (("SECRET_KEY", SECRET_KEY), ("API_KEY_PEPPER", API_KEY_PEPPER)):
         if len(_value) < 32 or _value.startswith("development"):
@@ -305,6 +324,7 @@ INSTALLED_APPS = [
     "agents",
     "agents.usage",
     "agents.conversations",
+    "agents.mcp_servers",
     "feedback",
 ]
 
@@ -472,6 +492,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Agents", "smart_toy", "agents_agent"),
                     _link("Versions", "history", "agents_agentversion"),
+                    _link("MCP servers", "hub", "mcp_servers_mcpserver"),
+                    _link("MCP tools", "build", "mcp_servers_mcptool"),
                 ],
             },
             {

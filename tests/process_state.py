@@ -1,5 +1,6 @@
 """Everything that the platform keeps in a process's memory, by the function that forgets it. New caches belong here."""
 
+import sys
 from collections.abc import Callable
 
 from accounts import callers, edge, limits, refusals
@@ -17,6 +18,11 @@ def _let_the_model_be_asked() -> None:
     agents_health._checked_at = 0.0
 
 
+def _close_sessions() -> None:
+    if calling := sys.modules.get("agents.mcp_servers.calling"):
+        calling.retain(())
+
+
 FORGET: list[Callable[[], object]] = [
     callers.forget,
     edge.forget,
@@ -26,6 +32,7 @@ FORGET: list[Callable[[], object]] = [
     teams.forget,
     prices.forget,
     sources.forget,
+    _close_sessions,
     breaker.forget,
     metrics.forget,
     _let_redis_be_tried,

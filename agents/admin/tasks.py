@@ -11,9 +11,6 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from agents import cast
-from agents.cast import Cast
-from agents.engine import events as e
 from agents.models import Event, Process, Task
 from agents.presenting import money
 
@@ -113,21 +110,12 @@ class TaskAdmin(ReadOnly):
         if task.journal_pruned_at:
             return format_html("It was kept for its time and dropped on {}.", f"{task.journal_pruned_at:%Y-%m-%d}")
         rows = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("seq", "at", "type", "data")
-        agents: Cast = {}
         told = (
-            (seq, f"{at:%H:%M:%S.%f}"[:-3], _titled(kind, data, agents), json.dumps(data, indent=2, ensure_ascii=False))
+            (seq, f"{at:%H:%M:%S.%f}"[:-3], kind, json.dumps(data, indent=2, ensure_ascii=False))
             for seq, at, kind, data in rows
         )
         line = '<details><summary>{} · {} · {}</summary><div class="written">{}</div></details>'
         return format_html('<div class="journal">{}</div>', format_html_join("", line, told))
-
-
-def _titled(kind: str, data: dict[str, Any], agents: Cast) -> str:
-    """What the line is, and whose: the run and its agent."""
-    if kind in e.TYPES:
-        cast.note(agents, e.from_json(kind, data))
-    run = data.get("run")
-    return f"{kind} · {run} {agents.get(run, '')}".rstrip() if run else kind
 
 
 @admin.register(Process)

@@ -22,7 +22,7 @@ from agents.engine.types import MAX_FUNCTIONS, Function
 from agents.tools import sources
 from agents.tools.arguments import BadArguments
 from agents.tools.sources import Source
-from agents.tools.tool import KEY, CallContext, Effect, Tool, ToolError
+from agents.tools.tool import KEY, CallContext, Effect, Tool, ToolError, Unanswered
 
 MAX_OUTPUT_BYTES = 32 * 1024
 CUT_NOTE = "\n[The output was cut here: it is longer than 32 KiB.]"
@@ -130,6 +130,8 @@ async def call(name: str, arguments: str, *, context: CallContext | None = None)
         return Outcome(_told(f"{name} cannot be called like this: {error}"), is_error=True)
     except ToolError as error:
         return Outcome(_told(str(error)), is_error=True)
+    except Unanswered as error:
+        return Outcome(_told(str(error)), is_error=True, is_unknown=tool.effect == "unsafe")
     except TimeoutError:
         told = f"{name} did not answer within {tool.timeout_seconds:g} s."
         return Outcome(told, is_error=True, is_unknown=tool.effect == "unsafe")

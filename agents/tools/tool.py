@@ -20,6 +20,13 @@ class ToolError(Exception):
     """A call that cannot be served. The message is for the model: what is wrong, and what would be right."""
 
 
+class Unanswered(Exception):
+    """A call that went out and whose outcome nobody heard. The message says what happened, for the model.
+
+    Of an unsafe tool it leaves the outcome unknown, where a ToolError says that nothing was done.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
     """Where a tool is called from: the client's task, the agent's slug, and its run in the task's tree.

@@ -45,6 +45,7 @@ BAD = [
     ("BREAKER_FAILURES", "0", "1 to 10000"),
     ("BREAKER_WINDOW_SECONDS", "-1", "0.1 to 3600"),
     ("BREAKER_OPEN_SECONDS", "long", "0.1 to 3600"),
+    ("CREDENTIALS_KEYS", f"{SECRET},short", "at least 32 characters"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
 ]
 UNFIT_FOR_PRODUCTION = [

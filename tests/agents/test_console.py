@@ -172,14 +172,6 @@ def test_a_tasks_page_tells_its_story_and_escapes_it(operator: Client, alice: Pe
     assert XSS not in page
 
 
-def test_a_tasks_page_tells_which_agent_did_what(operator: Client, alice: Persona, model: ScriptedModel) -> None:
-    model.answers("A text.", "Fine.")
-    task_id = alice.execute("Write.", agent_type="editor").json()["task_id"]
-    page = operator.get(reverse("admin:agents_task_change", args=[task_id])).content.decode()
-    assert "DelegateStarted · 0 editor</summary>" in page
-    assert "ModelAnswered · 0.1 critic</summary>" in page
-
-
 def test_lists_show_no_prompts_and_no_outputs(operator: Client, alice: Persona, model: ScriptedModel) -> None:
     model.answers("canary-output")
     alice.execute("canary-prompt")
