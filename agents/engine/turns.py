@@ -6,6 +6,8 @@ from dataclasses import replace
 from agents.engine.types import Message, ToolCall
 
 Turns = tuple[Message, ...]
+# Of one answer. A model that asks for more in one breath has lost its way; what goes beyond is not heard.
+MAX_CALLS = 128
 
 
 def with_answer(turns: Turns, text: str, calls: tuple[ToolCall, ...], *, is_mended: bool) -> Turns:
@@ -24,9 +26,9 @@ def with_result(turns: Turns, calls: Sequence[ToolCall], call_id: str, output: s
 
 
 def distinct(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """The same calls, each with an id of its own: some providers give all of them one, or none."""
+    """The calls that are heard, each with an id of its own: some providers give all of them one, or none."""
     told_apart: dict[str, ToolCall] = {}
-    for number, call in enumerate(calls, 1):
+    for number, call in enumerate(calls[:MAX_CALLS], 1):
         call_id = call.id or "call"
         while call_id in told_apart:
             call_id = f"{call_id}-{number}"

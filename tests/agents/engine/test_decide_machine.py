@@ -16,7 +16,15 @@ from agents.engine.effects import CallModel, CallTool, Outside, Record
 from agents.engine.state import fold
 from agents.engine.types import AgentSpec
 from tests.agents.engine.outside import Story, answered, failed, returned, through_json
-from tests.agents.engine.test_properties import MOST_TRIES, TEXTS, Chance, named, openings, promises
+from tests.agents.engine.test_properties import (
+    MOST_TRIES,
+    TEXTS,
+    Chance,
+    assert_the_tree_is_within_its_caps,
+    named,
+    openings,
+    promises,
+)
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -124,6 +132,7 @@ class TaskMachine(RuleBasedStateMachine):
         limits = self.opening.limits
         assert self.story.state.model_calls <= limits.max_steps
         assert self.story.state.cost_usd <= limits.max_cost_usd
+        assert_the_tree_is_within_its_caps(self.story)
         calls = len([event for event in self.story.journal if isinstance(event, e.ModelCalled)])
         assert calls <= limits.max_steps * MOST_TRIES + limits.max_steps * self.attempts
 

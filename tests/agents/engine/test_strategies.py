@@ -7,6 +7,7 @@ import pytest
 from agents.engine import events as e
 from agents.engine.effects import CallModel
 from agents.engine.tree import MAX_DEPTH
+from agents.engine.turns import MAX_CALLS
 from tests.agents.engine.outside import Story, accepted, agent, call, failed, returned, scripted, story, team
 
 GENERAL = agent("general")
@@ -50,6 +51,15 @@ def test_calls_that_share_an_id_are_told_apart() -> None:
     asked, *heard = told.model_calls[-1].messages[2:]
     assert [tool_call.id for tool_call in asked.tool_calls] == ["call", "call-2", "call-2-3"]
     assert [message.tool_call_id for message in heard] == ["call", "call-2", "call-2-3"]
+
+
+def test_of_a_flood_of_calls_the_first_are_heard() -> None:
+    flood = [call(call_id="call")] * 5000
+    told = story(accepted("analyst", TEAM), TEAM, flood, "Done.")
+    assert told.ended.result == "Done."
+    assert told.state.tool_calls == MAX_CALLS
+    asked, *heard = told.model_calls[-1].messages[2:]
+    assert len(asked.tool_calls) == len(heard) == MAX_CALLS
 
 
 def test_it_plans_has_the_parts_answered_and_writes_up() -> None:
