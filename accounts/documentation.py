@@ -71,3 +71,15 @@ rotate_key = operation(
         example("Rotated", ROTATED, status=201),
     ],
 )
+webhook_secret = operation(
+    operation_id="make_webhook_secret",
+    request=None,
+    responses={201: schemas.WebhookSecretObject},
+    examples=[
+        example(
+            "Made",
+            {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=", "previous_expires_at": None},
+            status=201,
+        )
+    ],
+)

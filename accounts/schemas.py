@@ -113,3 +113,10 @@ class AccountObject(BaseModel):
     tier: str
     key: KeyObject
     limits: list[LimitObject]
+
+
+class WebhookSecretObject(BaseModel):
+    """A secret that signs webhooks, in the form of Standard Webhooks; the one before signs too until its end."""
+
+    secret: str
+    previous_expires_at: datetime | None

@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts import audit, documentation, limits, self_service
+from accounts import audit, documentation, limits, self_service, webhook_secrets
 from accounts.audit import Actor
 from accounts.callers import KEYS_SCOPE
 from accounts.permissions import KeyView
@@ -21,6 +22,7 @@ from accounts.schemas import (
     NewKeyObject,
     RotatedKeyObject,
     RotateRequest,
+    WebhookSecretObject,
 )
 from agentplatform.database import in_database
 from agentplatform.rendering import json_response
@@ -99,4 +101,15 @@ class RotateKeyView(OwnKeysView):
             predecessor_id=key.predecessor.pk,
             predecessor_expires_at=key.predecessor.expires_at,
         )
+        return json_response(answer, status=201, headers=NOT_KEPT)
+
+
+class WebhookSecretView(OwnKeysView):
+    """What signs the client's webhooks."""
+
+    @documentation.webhook_secret
+    async def post(self, request: Request) -> Any:
+        """Make a new secret; it is shown this once. The one before signs beside it for 24 hours."""
+        made = await in_database(partial(webhook_secrets.rotate, self.request.caller.client_id, actor=self._actor))
+        answer = WebhookSecretObject(secret=made.secret, previous_expires_at=made.previous_expires_at)
         return json_response(answer, status=201, headers=NOT_KEPT)

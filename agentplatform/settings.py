@@ -174,6 +174,12 @@ KEY_ROTATION_OVERLAP_HOURS = environment.number(
     "KEY_ROTATION_OVERLAP_HOURS", 24, least=0, most=720,
     meaning="How long a key works beside its successor after it was rotated, unless the rotation says otherwise.",
 )
+WEBHOOK_TIMEOUT_SECONDS = environment.number(
+    "WEBHOOK_TIMEOUT_SECONDS", 10, least=1, most=60, meaning="How long a receiver of a webhook may take to answer."
+)
+WEBHOOKS_KEPT_DAYS = environment.number(
+    "WEBHOOKS_KEPT_DAYS", 30, least=2, most=365, meaning="How long the record of a webhook's delivery is kept."
+)
 REFUSALS_KEPT_DAYS = environment.number(
     "REFUSALS_KEPT_DAYS", 14, least=1, most=365, meaning="How long the record of a refused call is kept."
 )
@@ -325,6 +331,7 @@ INSTALLED_APPS = [
     "agents.usage",
     "agents.conversations",
     "agents.mcp_servers",
+    "agents.webhooks",
     "feedback",
 ]
 
@@ -482,6 +489,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Tasks", "task_alt", "agents_task"),
                     _link("Unknown outcomes", "help_center", "agents_unknownoutcome"),
+                    _link("Webhook deliveries", "webhook", "webhooks_delivery"),
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),
                     _link("Usage", "bar_chart", "usage_dailyusage"),
                     _link("Processes", "memory", "agents_process"),

@@ -79,6 +79,10 @@ execute = operation(
         example("In the request", {"task": "Summarise the benefits of Django", "context": {"audience": "beginner"}}),
         example("In the background", {"task": "Research Django's history", "agent_type": "research", "async_execution": True}),
         example("Streamed", {"task": "Write a haiku about rain", "agent_type": "writer", "stream": True}),
+        example(
+            "With a webhook",
+            {"task": "Summarise the week", "async_execution": True, "webhook_url": "https://example.com/hooks/agents"},
+        ),
         example("Completed", COMPLETED, status=200, media_type="application/json"),
         example("Events", EVENTS, status=200, media_type="text/event-stream"),
         example("Queued", QUEUED, status=202),

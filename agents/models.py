@@ -151,6 +151,7 @@ class Task(models.Model):
         max_length=64, blank=True, db_default="", help_text="What the guard noted of the text."
     )
     request_id = models.CharField(max_length=128, blank=True)
+    webhook_url = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)

@@ -135,6 +135,7 @@ def plan_for(
         "metadata": request.metadata,
         "request_id": order.request_id,
         "guard_rule": noted.rule if noted else "",
+        "webhook_url": request.webhook_url or "",
     }
     opening = e.TaskAccepted(
         agent=lead.spec.slug,

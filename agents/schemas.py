@@ -23,6 +23,8 @@ from pydantic_core import PydanticCustomError
 from agentplatform.validation import Body, Query
 from agents.engine.json_schema import schema_fault
 
+# What an address may be at all; whether it may be called is seen when it is.
+WEBHOOK_URL = r"^https?://[^\s/?#@]+([/?][^\s#]*)?$"
 CURSOR = "^[0-9a-f]{14}-[0-9a-f]{32}$"
 MAX_CONTEXT_BYTES = 32 * 1024
 MAX_METADATA_BYTES = 8 * 1024
@@ -150,7 +152,9 @@ class ExecuteRequest(Body):
     output_schema: Annotated[JsonObject, AfterValidator(_schema)] | None = None
     limits: Limits = Field(default_factory=Limits)
     cache: Literal["use", "refresh", "bypass"] = "use"
-    webhook_url: None = Field(None, description="Webhooks are not served by this version.")
+    webhook_url: Annotated[str, StringConstraints(max_length=2000, pattern=WEBHOOK_URL)] | None = Field(
+        None, description="Is told of the task's end, signed with the client's webhook secret."
+    )
     on_disconnect: Literal["continue", "cancel"] = "continue"
     metadata: Annotated[JsonObject, AfterValidator(_metadata)] = Field(default_factory=dict)
 

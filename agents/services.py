@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from uuid import UUID
 
-from accounts import limits
+from accounts import limits, webhook_secrets
 from accounts.callers import Caller, kept_limits
 from accounts.limiter.values import Charge
 from accounts.limits import Admission
@@ -46,6 +46,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
         return replayed
     noted = guarding.check(order, team.lead.guard_mode)
     check_price(team)
+    await _check_webhook(order)
     plan = plan_for(order, team, await past_of(order), noted)
     admission = await admit(plan.charge)
     try:
@@ -123,6 +124,13 @@ async def past_of(order: Order) -> ConversationRead | None:
     if (conversation_id := order.request.conversation_id) is None:
         return None
     return await in_database(reading.read, order.caller.client_id, UUID(conversation_id))
+
+
+async def _check_webhook(order: Order) -> None:
+    """Refuse an address that nothing could be signed for. Raises InvalidRequest."""
+    if order.request.webhook_url and not await in_database(webhook_secrets.has_any, order.caller.client_id):
+        told = "You have no webhook secret yet; make one with POST /account/webhook-secret."
+        raise InvalidRequest([FieldError("webhook_url", "no_secret", told)])
 
 
 async def _replayed(order: Order) -> Accepted | None:

@@ -19,6 +19,7 @@ from agents import lifecycle, metering, outbox, retention
 from agents.engine import events as e
 from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
+from agents.webhooks import deliveries
 
 BATCH = 100
 MOST_QUEUED = timedelta(hours=24)
@@ -119,6 +120,7 @@ FORGETTING: Chores = {
     "refusals_pruned": refusals.prune,
     "journals_pruned": retention.prune_journals,
     "tasks_pruned": retention.prune_tasks,
+    "deliveries_pruned": deliveries.prune,
     "slots_held": metering.hold_waiting,
 }
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

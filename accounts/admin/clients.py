@@ -1,13 +1,15 @@
 """Tiers and clients in the console: who there is, and how much each may."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.admin import TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from accounts import audit, webhook_secrets
 from accounts.admin.audit import Audited
 from accounts.admin.previewed import Previewed
 from accounts.models import LIMITS, ApiKey, Client, Tier
@@ -66,6 +68,7 @@ class ClientAdmin(Audited):
     search_fields = ("name", "keys__prefix")
     fields = ("name", "tier", "is_active")
     inlines = (BudgetsInline, KeysInline)
+    actions_detail: ClassVar[list[str]] = ["new_webhook_secret"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -76,3 +79,20 @@ class ClientAdmin(Audited):
     @display(description="keys", ordering="keys_count")
     def keys_count(self, client: Any) -> int:
         return int(client.keys_count)
+
+    @action(description="New webhook secret", url_path="webhook-secret", permissions=["change"])
+    def new_webhook_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask first, then make it and show it once."""
+        client = Client.objects.get(pk=object_id)
+        made = None
+        if request.method == "POST":
+            made = webhook_secrets.rotate(client.pk, actor=audit.operator(request))
+            self.log_change(request, client, "Webhook secret made.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Webhook secret of {client.name}",
+            "client": client,
+            "made": made,
+            "has_one": webhook_secrets.has_any(client.pk),
+        }
+        return TemplateResponse(request, "accounts/webhook_secret.html", context)

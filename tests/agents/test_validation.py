@@ -44,7 +44,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"task": "x", "limits": {"provider": "http://x"}}, "limits.provider", "unknown_field"),
     ({"task": "x", "cache": "always"}, "cache", "invalid_choice"),
     ({"task": "x", "on_disconnect": "explode"}, "on_disconnect", "invalid_choice"),
-    ({"task": "x", "webhook_url": "https://example.org"}, "webhook_url", "invalid"),
+    ({"task": "x", "webhook_url": "https://example.org"}, "webhook_url", "no_secret"),
     ({"task": "x", "metadata": {"a": "x" * 10_000}}, "metadata", "max_length"),
     ({"task": "x", "base_url": "http://evil"}, "base_url", "unknown_field"),
     ({}, "task", "required"),

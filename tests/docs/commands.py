@@ -31,6 +31,12 @@ ELSEWHERE = (
         "tests/test_smoke.py::test_it_passes_on_a_healthy_platform",
         "is about a host of the reader's",
     ),
+    Elsewhere(
+        "/account/webhook-secret",
+        GUIDE,
+        "wants a key that manages keys; the API guide makes one with the same call",
+        page="docs/webhooks.md",
+    ),
     Elsewhere("", "tests/cloud/test_deployments.py", "needs an account; the files are checked", page="docs/cloud/"),
     Elsewhere(
         "make chaos",

@@ -44,6 +44,7 @@ def check(operation: Operation, url: str, key: str) -> None:
             # what they may not hold.
             body: dict[str, Any] = without_nul(case.body)
             body.pop("limits", None)
+            body.pop("webhook_url", None)  # nor that it wants a secret
             case.body = body | {"agent_type": "general", "stream": False, "metadata": {}}
             case.headers.pop("Idempotency-Key", None)
         if kind is good and operation.path == "/agent/usage":

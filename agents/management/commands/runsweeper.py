@@ -1,5 +1,6 @@
 """`manage.py runsweeper`: mend, every second, what went wrong elsewhere."""
 
+import asyncio
 import contextlib
 import signal
 import threading
@@ -13,6 +14,7 @@ from agentplatform.database import run
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
 from agents import presence, sweeper
+from agents.webhooks import sender
 
 FORGET_SECONDS = 30.0
 PATIENCE_SECONDS = 1.0
@@ -40,6 +42,7 @@ class Command(BaseCommand):
             with contextlib.suppress(Unavailable):
                 run(presence.say, "sweeper")
             _round(sweeper.ALL)
+            asyncio.run(sender.once())
             _touch(heartbeat)
             return
         stopping = threading.Event()
@@ -49,6 +52,7 @@ class Command(BaseCommand):
         beside = [
             _started(stopping, every, partial(_round, sweeper.REMINDING)),
             _started(stopping, FORGET_SECONDS, partial(_round, sweeper.FORGETTING)),
+            _started(stopping, every, partial(_send_webhooks, stopping)),
         ]
         while not stopping.is_set():
             _round(sweeper.MENDING)
@@ -79,6 +83,13 @@ def _round(chores: sweeper.Chores) -> None:
         log(__name__).warning("sweep_postponed", reason="database unreachable")
     except Exception:  # noqa: BLE001  # one bad row must not stop the mending of all others
         log(__name__).exception("sweep_failed")
+
+
+def _send_webhooks(stopping: threading.Event) -> None:
+    try:
+        asyncio.run(sender.run(stopping))
+    except Exception:  # noqa: BLE001  # begun again in the next round
+        log(__name__).exception("webhooks_stopped")
 
 
 def _touch(heartbeat: Path | None) -> None:
