@@ -216,6 +216,18 @@ MCP_IDLE_SECONDS = environment.number(
     "MCP_IDLE_SECONDS", 300, least=1, most=86_400,
     meaning="After so many seconds without a call, a process closes its session with an MCP server, and ends its command.",
 )
+WEB_SEARCH_PROVIDER = environment.choice(
+    "WEB_SEARCH_PROVIDER", "none", ("none", "searxng", "brave", "tavily"),
+    meaning="Who answers the tool `web_search`. With none, no model is told of the tool.",
+)
+WEB_SEARCH_URL = environment.url(
+    "WEB_SEARCH_URL", "", ("http", "https"), unset="the provider's own; SearXNG has none",
+    meaning="Where the provider is, such as `http://searxng:8080`. It may be an internal address, which is permitted to "
+    "`web_search` alone.",
+).rstrip("/")
+WEB_SEARCH_API_KEY = environment.text(
+    "WEB_SEARCH_API_KEY", meaning="The provider's key: Brave's subscription token, Tavily's key; SearXNG needs none."
+)
 
 environment.section("Requests and answers")
 MAX_TASK_CHARACTERS = environment.number(
@@ -286,6 +298,12 @@ if any(len(_key) < 32 for _key in CREDENTIALS_KEYS):
     environment.refuse(
         "CREDENTIALS_KEYS", "each key is a random value of at least 32 characters, as openssl rand -hex 32 gives."
     )
+if WEB_SEARCH_PROVIDER == "searxng" and not WEB_SEARCH_URL:
+    environment.refuse(
+        "WEB_SEARCH_URL", "SearXNG is a server of your own; it takes its URL, such as http://searxng:8080."
+    )
+if WEB_SEARCH_PROVIDER in ("brave", "tavily") and not WEB_SEARCH_API_KEY:
+    environment.refuse("WEB_SEARCH_API_KEY", f"{WEB_SEARCH_PROVIDER} takes a key.")
 if IN_PRODUCTION:
     for _name, _value in (("SECRET_KEY", SECRET_KEY), ("API_KEY_PEPPER", API_KEY_PEPPER)):
         if len(_value) < 32 or _value.startswith("development"):

@@ -47,19 +47,22 @@ SHIPPED = (
         description="Looks at a broad question from several sides and writes one well-ordered answer.",
         instructions=(
             "You are a careful researcher. Look at the question from several sides, keep apart what is known from what is "
-            f"assumed, and name what stays open.\n{STYLE}"
+            "assumed, and name what stays open. Where you have web tools, look up what may have changed or what you are not sure "
+            f"of, and name the addresses that you rely on.\n{STYLE}"
         ),
         strategy="plan",
+        tools=("web_search", "web_fetch"),
         delegates=("general",),
     ),
     ShippedAgent(
         slug="analyst",
         description="Works with numbers, dates and data: calculates exactly and explains what the figures mean.",
         instructions=(
-            "You are a data analyst. Use the calculator for every computation and current_time for today's date; never "
-            f"compute in your head. State the result with its unit, then how you got it.\n{STYLE}"
+            "You are a data analyst. Use the calculator for every computation, run_python for lists and tables of numbers, and "
+            "current_time for today's date; never compute in your head. State the result with its unit, then how you got "
+            f"it.\n{STYLE}"
         ),
-        tools=("calculator", "current_time"),
+        tools=("calculator", "current_time", "run_python"),
     ),
     ShippedAgent(
         slug="writer",
@@ -74,9 +77,10 @@ SHIPPED = (
         description="Writes, explains, reviews and repairs program code in any language.",
         instructions=(
             "You are an experienced software engineer. Write correct, readable, complete code in fenced blocks that name the "
-            "language, and handle errors and edge cases. Explain in a few sentences what matters, and name what you have not "
-            f"tested.\n{STYLE}"
+            "language, and handle errors and edge cases. Try Python code with run_python where it can run there. Explain in a "
+            f"few sentences what matters, and name what you have not tested.\n{STYLE}"
         ),
+        tools=("run_python",),
     ),
     ShippedAgent(
         slug="auto",

@@ -158,6 +158,9 @@ def warnings(version: AgentVersion) -> list[str]:
         "manage.py setprice; 0 means free."
         for model in unpriced
     ]
+    found += [
+        f"{tool}: {reason} Models are not told of it." for tool, reason in registry.not_set_up(version.tools).items()
+    ]
     offered = set(
         AgentVersion.objects.filter(status=Status.PUBLISHED, agent__is_active=True).values_list("agent__slug")
     )

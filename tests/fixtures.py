@@ -5,6 +5,7 @@ newcomer(...)            one more client, of any tier, with any key
 operator                 Django's test client, logged in to the console
 model                    the scripted model (see tests/scripted_model.py)
 worker                   a Celery worker on the real broker, in threads of this process
+outside                  somebody else's server, which tools may reach (see tests/outside.py)
 database                 for tests that use the ORM without any of the above
 logs                     log events since the test began
 counted(name, **labels)  by how much a metric grew since the test began
@@ -31,7 +32,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from prometheus_client.parser import text_string_to_metric_families
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from agentplatform.celery import app as celery_app
 from agentplatform.database import run as in_this_thread
@@ -41,6 +42,8 @@ from tests import personas, process_state
 from tests.api import Api, Persona
 from tests.baseline import Baseline
 from tests.conftest import scripted_model
+from tests.outside import OutsideServer
+from tests.outside import serving as serving_outside
 from tests.scripted_model import ScriptedModel
 from tests.server import serving
 
@@ -172,6 +175,14 @@ def _remind(ended: threading.Event) -> None:
         with contextlib.suppress(Unavailable, kombu.exceptions.OperationalError):
             in_this_thread(outbox.republish)
     connections.close_all()
+
+
+@pytest.fixture
+def outside(settings: Settings) -> Iterator[OutsideServer]:
+    """A server that an operator has permitted."""
+    with serving_outside() as server:
+        settings.EGRESS_ALLOWED = [f"127.0.0.1:{server.port}"]
+        yield server
 
 
 class Logs(logging.Handler):

@@ -3,7 +3,13 @@
 To add one: copy a neighbour, decorate the function with `@tool`, list it below, and give it a test.
 """
 
-from agents.tools import calculator, current_time, registry
+from agents.tools import calculator, current_time, registry, run_python, web_fetch, web_search
 
-for shipped in (calculator.calculator, current_time.current_time):
+for shipped in (
+    calculator.calculator,
+    current_time.current_time,
+    run_python.run_python,
+    web_fetch.web_fetch,
+    web_search.web_search,
+):
     registry.register(shipped)

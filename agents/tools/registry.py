@@ -100,14 +100,20 @@ def allowed(entries: Iterable[str]) -> list[str]:
 
 
 def functions(entries: Iterable[str]) -> tuple[Function, ...]:
-    """The tools of an allow list as models are told of them, with what that costs at most."""
-    tools = filter(None, map(get, allowed(entries)[:MAX_FUNCTIONS]))
+    """The tools of an allow list as models are told of them, with what that costs at most. What is not set up is left out."""
+    tools = [tool for tool in map(get, allowed(entries)[:MAX_FUNCTIONS]) if tool and not tool.unavailable()]
     return tuple(Function(tool.name, tool.description, tool.parameters, _most_tokens(tool)) for tool in tools)
 
 
 def function_schemas(entries: Iterable[str]) -> list[dict[str, Any]]:
     """The same in the form of OpenAI's chat completions."""
     return [function.schema for function in functions(entries)]
+
+
+def not_set_up(entries: Iterable[str]) -> dict[str, str]:
+    """The tools of an allow list that cannot be called on this platform, and why."""
+    reasons = {name: tool.unavailable() for name in allowed(entries) if (tool := get(name))}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def effect_of(name: str) -> Effect:
@@ -124,6 +130,8 @@ async def call(name: str, arguments: str, *, context: CallContext | None = None)
     tool = get(name)
     if tool is None:
         return Outcome(f"There is no tool named {name!r}; there are: {', '.join(names())}.", is_error=True)
+    if reason := tool.unavailable():
+        return Outcome(reason, is_error=True)
     try:
         return Outcome(_told(await _performed(tool, tool.read(arguments) | _given(tool, context))))
     except BadArguments as error:
@@ -175,7 +183,8 @@ async def _performed(tool: Tool, values: Mapping[str, Any]) -> object:
 def _told(value: object) -> str:
     """The value as text that a journal can hold and a model can read to its end."""
     text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
-    text = UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    # A character is at least a byte, so the rest cannot be told; 50 MB are not gone through for that.
+    text = UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[: MAX_OUTPUT_BYTES + 1])
     encoded = text.encode()
     if len(encoded) <= MAX_OUTPUT_BYTES:
         return text

@@ -49,6 +49,7 @@ class Tool:
     `effect` says what calling it twice means: `pure` has no effect, `idempotent` has it once, `unsafe` may have it twice.
     `read` makes the function's named arguments of the JSON text that a model wrote, and raises BadArguments.
     `context_parameter` names the parameter that gets the CallContext, and `takes_key` says whether there is one for the key.
+    `unavailable` says why it cannot be called on this platform, or nothing; models are not told of a tool that cannot.
     """
 
     name: str
@@ -61,10 +62,11 @@ class Tool:
     runs_in_thread: bool = False
     takes_key: bool = False
     context_parameter: str = ""
+    unavailable: Callable[[], str] = str
 
 
 def tool(
-    *, effect: Effect, timeout_seconds: float, runs_in_thread: bool = False
+    *, effect: Effect, timeout_seconds: float, runs_in_thread: bool = False, unavailable: Callable[[], str] = str
 ) -> Callable[[Callable[..., Any]], Tool]:
     """Make the decorated function a Tool.
 
@@ -72,7 +74,7 @@ def tool(
     millisecond, unless `runs_in_thread`. It returns text, or a value that is given to the model as JSON.
 
     Two parameters are no model's to fill: one annotated `CallContext`, which tells where the call comes from, and one named
-    `idempotency_key`, which gets that field of it alone.
+    `idempotency_key`, which gets that field of it alone. Where settings are missing, `unavailable` says so, for operators.
     """
 
     def made(function: Callable[..., Any]) -> Tool:
@@ -91,6 +93,7 @@ def tool(
             runs_in_thread=runs_in_thread,
             takes_key=KEY in hints,
             context_parameter=context,
+            unavailable=unavailable,
         )
 
     return made

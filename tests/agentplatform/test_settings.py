@@ -33,6 +33,7 @@ BAD = [
     ("CELERY_BROKER_URL", "sqs://", "redis://…"),
     ("OPENAI_BASE_URL", "localhost:8080", "http://… or https://…"),
     ("EGRESS_ALLOWED", "wiki.internal, http://wiki", "hosts and networks such as searx.internal:8080"),
+    ("WEB_SEARCH_PROVIDER", "google", "none, searxng, brave, tavily"),
     ("PORT", "eighty", "1 to 65535"),
     ("PORT", "0", "1 to 65535"),
     ("WEB_WORKERS", "0", "1 to 256"),
@@ -97,6 +98,17 @@ def test_production_refuses_what_is_fit_for_development_only(
     with pytest.raises(SystemExit, match=re.escape(what_is_right)) as ended:
         read(**PRODUCTION | {name: value})
     assert str(ended.value).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("provider", "missing"),
+    [("searxng", "WEB_SEARCH_URL"), ("brave", "WEB_SEARCH_API_KEY"), ("tavily", "WEB_SEARCH_API_KEY")],
+)
+def test_a_search_provider_needs_its_url_or_key(read: Any, provider: str, missing: str) -> None:
+    with pytest.raises(SystemExit, match=f"^{missing}: .* takes "):
+        read(WEB_SEARCH_PROVIDER=provider)
+    values = {"WEB_SEARCH_URL": "http://searxng:8080/", "WEB_SEARCH_API_KEY": "key"}
+    assert read(WEB_SEARCH_PROVIDER=provider, **{missing: values[missing]})["WEB_SEARCH_PROVIDER"] == provider
 
 
 def test_production_starts_on_servers_of_its_own(read: Any) -> None:

@@ -31,7 +31,10 @@ def test_what_we_ship_runs_together() -> None:
     assert (by_slug["research"].strategy, by_slug["research"].delegates) == ("plan", ("general",))
     assert (by_slug["auto"].strategy, set(by_slug["auto"].delegates)) == ("route", set(SLUGS[:5]))
     assert (by_slug["editor"].strategy, by_slug["editor"].delegates) == ("review", ("critic",))
-    assert by_slug["analyst"].tools == ("calculator", "current_time")
+    assert by_slug["analyst"].tools == ("calculator", "current_time", "run_python")
+    assert by_slug["coder"].tools == ("run_python",)
+    assert by_slug["research"].tools == ("web_search", "web_fetch")
+    assert by_slug["general"].tools == ()
 
 
 def test_what_we_say_of_agents_is_short() -> None:

@@ -1,4 +1,4 @@
-"""A server outside that may be reached, a name service that says what the test wants, and a record of all connections."""
+"""A name service that says what the test wants, and a record of all connections."""
 
 import socket
 import sys
@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
-
-from tests.outside import OutsideServer, serving
 
 Place = tuple[str, int]
 
@@ -76,11 +73,3 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     names = Names()
     monkeypatch.setattr(socket, "getaddrinfo", names.look_up)
     return names
-
-
-@pytest.fixture
-def outside(settings: Settings) -> Iterator[OutsideServer]:
-    """A server that an operator has permitted."""
-    with serving() as server:
-        settings.EGRESS_ALLOWED = [f"127.0.0.1:{server.port}"]
-        yield server

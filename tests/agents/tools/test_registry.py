@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
 from pydantic import Field
+from pytest_django import Settings
 
 from agents.tools import registry
 from agents.tools.registry import MAX_OUTPUT_BYTES, Outcome
@@ -72,7 +75,7 @@ def test_the_context_is_no_models_to_fill(register: Register) -> None:
 
 
 def test_what_we_ship() -> None:
-    assert registry.names() == ("calculator", "current_time")
+    assert registry.names() == ("calculator", "current_time", "run_python", "web_fetch", "web_search")
     assert registry.get("calculator") is not None
     assert registry.get("nothing") is None
     assert all(shipped and shipped.effect == "pure" for shipped in map(registry.get, registry.names()))
@@ -86,10 +89,23 @@ def test_it_is_offered_in_the_form_of_chat_completions() -> None:
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_what_a_tool_adds_to_a_call_is_within_its_worst_case(name: str) -> None:
+def test_what_a_tool_adds_to_a_call_is_within_its_worst_case(name: str, settings: Settings) -> None:
     """Four bytes a token is a low guess for English text."""
+    settings.WEB_SEARCH_PROVIDER = "tavily"
     [function] = registry.functions([name])
     assert len(json.dumps(registry.function_schemas([name]))) / 4 < function.most_tokens == registry.SHIPPED_TOKENS
+
+
+def test_what_is_not_set_up_is_not_offered(register: Register) -> None:
+    @tool(effect="pure", timeout_seconds=1, unavailable=lambda: "There is no telephone here.")
+    def ring() -> str:
+        """Ring."""
+        return "rang"
+
+    register(ring)
+    assert registry.functions(["ring"]) == ()
+    assert registry.not_set_up(["ring", "calculator"]) == {"ring": "There is no telephone here."}
+    assert call("ring") == Outcome("There is no telephone here.", is_error=True)
 
 
 def test_a_name_is_given_once(register: Register) -> None:
@@ -136,7 +152,8 @@ def test_bad_arguments_are_told_in_a_sentence(register: Register, arguments: str
 
 def test_an_unknown_tool_is_told_with_those_there_are() -> None:
     assert call("teleport") == Outcome(
-        "There is no tool named 'teleport'; there are: calculator, current_time.", is_error=True
+        "There is no tool named 'teleport'; there are: calculator, current_time, run_python, web_fetch, web_search.",
+        is_error=True,
     )
 
 
@@ -223,6 +240,25 @@ def test_a_long_output_is_cut_with_a_note(register: Register, letter: str) -> No
     assert len(output.encode()) <= MAX_OUTPUT_BYTES
     assert output.startswith(letter * 5000)
     assert output.endswith("longer than 32 KiB.]")
+
+
+def test_a_reply_of_50_mb_is_cut_at_once(register: Register) -> None:
+    reply = "x" * 50_000_000
+
+    @tool(effect="pure", timeout_seconds=1)
+    def flood() -> str:
+        """Flood."""
+        return reply
+
+    register(flood)
+    began = time.monotonic()
+    tracemalloc.start()
+    output = call("flood").output
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(output) == MAX_OUTPUT_BYTES
+    assert peak < 1_000_000
+    assert time.monotonic() - began < 1
 
 
 def test_output_that_no_store_takes_is_mended(register: Register) -> None:

@@ -97,7 +97,7 @@ def test_its_tools_are_read_when_an_agent_may_call_them(source: Source) -> None:
     refresh("calculator", "weather__tell")
     refresh("weather__tell")
     assert source.reads == 1, "it is not read again at once"
-    assert registry.names() == ("calculator", "current_time", "weather__tell")
+    assert registry.names() == ("calculator", "current_time", "run_python", "weather__tell", "web_fetch", "web_search")
     assert registry.effect_of("weather__tell") == "pure"
     later(source)
     source.tools.clear()
