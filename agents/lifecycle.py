@@ -165,6 +165,14 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
     return kept
 
 
+def adopt(row: dict[str, Any], events: Sequence[e.Event]) -> None:
+    """Insert a queued task whose journal begins with another's; nothing of it is paid again. A worker goes on from there."""
+    with transaction.atomic():
+        task = Task.objects.create(**row, status=Status.QUEUED, last_seq=len(events))
+        journal.insert(task.pk, 1, events)
+        Outbox.objects.create(task=task, publish_at=Now(), published=0)
+
+
 def claim(task_id: UUID) -> Claim | None:
     """Take a queued task to run it; None when another was first, it has ended, or it is not its turn in its conversation."""
     with transaction.atomic():

@@ -151,6 +151,8 @@ class Task(models.Model):
         max_length=64, blank=True, db_default="", help_text="What the guard noted of the text."
     )
     request_id = models.CharField(max_length=128, blank=True)
+    forked_from = models.ForeignKey("self", models.SET_NULL, null=True, related_name="forks", db_index=False)
+    forked_step = models.PositiveIntegerField(null=True)
     webhook_url = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -190,6 +192,7 @@ class Task(models.Model):
                 name="task_with_journal",
                 condition=models.Q(completed_at__isnull=False, journal_pruned_at__isnull=True),
             ),
+            models.Index(fields=("forked_from",), name="task_fork", condition=models.Q(forked_from__isnull=False)),
             models.Index(fields=("created_at",), name="task_queued", condition=models.Q(status="queued")),
             models.Index(fields=("-created_at", "-id"), name="task_flagged", condition=~models.Q(guard_rule="")),
         )

@@ -1,5 +1,6 @@
 """A task as clients see it."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,12 @@ def step(seq: int, event: e.Event, at: datetime, agents: Cast) -> Step:
     run = getattr(event, "run", None)
     agent = agents.get(run) if run else None
     return Step(seq=seq, type=type(event).__name__, at=at, run=run, agent=agent, data=e.to_json(event))
+
+
+def said(task: Task) -> str:
+    """What the client got, as text: the result, or why there is none."""
+    shown = task.error["message"] if task.error else task.result
+    return shown if isinstance(shown, str) else json.dumps(shown, indent=2, ensure_ascii=False)
 
 
 def timestamp(moment: datetime) -> str:

@@ -2,17 +2,21 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from agents.admin import replaying
 from agents.models import Event, Process, Task
-from agents.presenting import money
+from agents.presenting import money, said
 
 STATUS_COLOURS = {
     "queued": "info", "running": "info", "awaiting_approval": "warning",
@@ -66,12 +70,50 @@ class TaskAdmin(ReadOnly):
                     ("cost", "ran"),
                     ("is_cached", "request_id"),
                     "guard_rule",
+                    "replays",
                 )
             },
         ),
         ("Answer", {"fields": ("answer", "metadata")}),
         ("Journal", {"fields": ("story",)}),
     )
+
+    def get_urls(self) -> list[Any]:
+        """The pages of replays and forks, before those that take anything for an id."""
+        return [
+            path("<uuid:task_id>/replay/", self.admin_site.admin_view(self.replay), name="agents_task_replay"),
+            path("<uuid:task_id>/forked/", self.admin_site.admin_view(self.forked), name="agents_task_forked"),
+            *super().get_urls(),
+        ]
+
+    def replay(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
+        """Run the task again from its journal, or fork it."""
+        self._require(request, "agents.add_agentversion")
+        return replaying.replay_view(request, self._context(request), task_id)
+
+    def forked(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
+        """A fork beside the task it came from."""
+        self._require(request, "agents.view_task")
+        return replaying.forked_view(request, self._context(request), task_id)
+
+    def _require(self, request: HttpRequest, permission: str) -> None:
+        if not (request.user.has_perm("agents.view_task") and request.user.has_perm(permission)):
+            raise PermissionDenied
+
+    def _context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "opts": self.opts}
+
+    @display(description="Replay")
+    def replays(self, task: Task) -> SafeString:
+        """Where the task can be replayed and forked, and where its forks are."""
+        if not task.is_final:
+            return format_html("When it has ended.")
+        forks = [(reverse("admin:agents_task_forked", args=[pk]), step) for pk, step in _forks(task)]
+        return format_html(
+            '<a href="{}" class="text-primary-600">Replay or fork</a>{}',
+            reverse("admin:agents_task_replay", args=[task.pk]),
+            format_html_join("", ' · <a href="{}" class="text-primary-600">fork at step {}</a>', forks),
+        )
 
     @display(description="Status", label=STATUS_COLOURS)
     def shown_status(self, task: Task) -> str:
@@ -100,9 +142,8 @@ class TaskAdmin(ReadOnly):
     @display(description="Result")
     def answer(self, task: Task) -> SafeString:
         """What the client got, escaped."""
-        shown = task.error["message"] if task.error else task.result
-        text = shown if isinstance(shown, str) else json.dumps(shown, indent=2, ensure_ascii=False)
-        return format_html('<div class="written">{}</div>', "–" if shown is None else text)
+        is_empty = task.error is None and task.result is None
+        return format_html('<div class="written">{}</div>', "–" if is_empty else said(task))
 
     @display(description="Line by line")
     def story(self, task: Task) -> SafeString:
@@ -116,6 +157,12 @@ class TaskAdmin(ReadOnly):
         )
         line = '<details><summary>{} · {} · {}</summary><div class="written">{}</div></details>'
         return format_html('<div class="journal">{}</div>', format_html_join("", line, told))
+
+
+def _forks(task: Task) -> list[tuple[Any, int | None]]:
+    """The forks made of a task, and for a fork itself its own page."""
+    own = [(task.pk, task.forked_step)] if task.forked_from_id else []
+    return own + list(task.forks.order_by("created_at").values_list("pk", "forked_step")[:20])
 
 
 @admin.register(Process)
