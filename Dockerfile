@@ -15,6 +15,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && /opt/venv/bin/pip uninstall --quiet --yes pip setuptools \
     && find /opt/venv \( -name '*.po' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
     && find /opt/venv -name '*.mo' ! -path '*/en/*' -delete \
+    && find /opt/venv -path '*/html_to_markdown/bin/*' -delete \
     && find /opt/venv -name '*.so' ! -path '*/psycopg_binary*' -exec strip --strip-unneeded {} +
 
 

@@ -135,7 +135,7 @@ AGENT: dict[str, Any] = {
     "description": "Works with numbers, dates and data, and calculates exactly.",
     "version": 1,
     "model": "gpt-5-mini",
-    "tools": ["calculator", "current_time"],
+    "tools": ["calculator", "current_time", "run_python"],
     "delegates": [],
     "handoffs": [],
     "limits": {"max_cost_usd": "0.5", "max_output_tokens": 2000, "max_steps": 12, "timeout_seconds": 120},

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import AuditEntry
 from agents import publishing, teams
@@ -193,6 +194,18 @@ def test_a_model_without_a_price_is_warned_of(operator: django.test.Client, alic
     assert warning in page
     assert "The model nor-this has no price" in page
     assert alice.execute(agent_type="poet").json()["code"] == "budget_exceeded"
+
+
+def test_a_tool_that_is_not_set_up_is_told(operator: django.test.Client, settings: Settings) -> None:
+    version = draft("poet", tools=["web_search"])
+    page = operator.get(reverse("admin:agents_agentversion_change", args=[version.pk])).content.decode()
+    assert (
+        "web_search: No web search is set up here; the setting is WEB_SEARCH_PROVIDER. Models are not told of it."
+        in page
+    )
+    settings.WEB_SEARCH_PROVIDER = "tavily"
+    page = operator.get(reverse("admin:agents_agentversion_change", args=[version.pk])).content.decode()
+    assert "No web search" not in page
 
 
 def test_a_delegate_that_is_not_published_is_warned_of(operator: django.test.Client) -> None:

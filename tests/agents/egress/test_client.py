@@ -2,18 +2,21 @@
 
 import asyncio
 import gzip
+import ssl
 import time
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from agents.egress import client
+from agents.egress import client, permits
 from agents.egress.client import Answer, Limits
 from agents.egress.errors import EgressError, Refused, TookTooLong, Unreachable, Unusable
 from tests.agents.egress.conftest import Names, Place
+from tests.end_to_end import tls
 from tests.outside import Call, OutsideServer, serving
 
 SHORT = Limits(total_seconds=0.5, connect_seconds=0.3)
@@ -52,6 +55,35 @@ def test_it_sends_a_body_and_headers(outside: OutsideServer) -> None:
     fetch(f"{outside.url}/hook", method="POST", headers={"Content-Type": "application/json"}, body=b"{}")
     [call] = outside.calls
     assert (call.command, call.body, call.headers["Content-Type"]) == ("POST", b"{}", "application/json")
+
+
+def test_a_certificate_that_nobody_trusts_is_told(outside: OutsideServer, settings: Settings, tmp_path: Path) -> None:
+    with tls.relayed("127.0.0.1", outside.port, tls.certificate(tmp_path)) as port:
+        settings.EGRESS_ALLOWED = [f"127.0.0.1:{port}"]
+        untrusted = refusal(f"https://127.0.0.1:{port}/")
+    assert (type(untrusted), str(untrusted)) == (Unreachable, "127.0.0.1 has a certificate that cannot be trusted.")
+    assert outside.calls == []
+
+
+def test_who_speaks_no_tls_is_told(outside: OutsideServer) -> None:
+    plain = refusal(f"https://127.0.0.1:{outside.port}/")
+    assert (type(plain), str(plain)) == (Unreachable, "No secure connection to 127.0.0.1 could be made.")
+
+
+def test_over_tls_the_name_is_checked_and_the_address_is_the_judged_one(
+    names: Names, connections: list[Place], outside: OutsideServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside.on("/", "secret")
+    context = tls.certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    with tls.relayed("127.0.0.1", outside.port, context) as port:
+        names.lead("elsewhere.example.com", "127.0.0.1")
+        permitted = (permits.parse(f"127.0.0.1:{port}"),)
+        assert fetch(f"https://127.0.0.1:{port}/", permits=permitted).body == b"secret"
+        wrong = refusal(f"https://elsewhere.example.com:{port}/", permits=permitted)
+    assert str(wrong) == "elsewhere.example.com has a certificate that cannot be trusted."
+    assert set(connections) >= {("127.0.0.1", port)}
 
 
 def test_no_proxy_of_the_environment_comes_between(outside: OutsideServer, monkeypatch: pytest.MonkeyPatch) -> None:
