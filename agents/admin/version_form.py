@@ -4,6 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.text import Truncator
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminTextareaWidget,
@@ -90,10 +91,7 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = publishing.known_to(self.instance.agent.slug if self.instance.pk else "")
-        tools = {name: registry.get(name) for name in known.tools}
-        told = {
-            name: f"{name}: {tool.description if tool else 'all tools of this source'}" for name, tool in tools.items()
-        }
+        told = {name: f"{name}: {_about(name)}" for name in known.tools}
         self._offer("tools", told)
         self._offer("handoffs", {slug: slug for slug in sorted(known.agents)})
         if "delegates" in self.fields:
@@ -119,3 +117,9 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
                 *((each, ({**choices, **gone})[each]) for each in chosen),
                 *((each, label) for each, label in choices.items() if each not in chosen),
             ]
+
+
+def _about(tool: str) -> str:
+    """What a tool does, in a line; an entry that is no tool means all of one source."""
+    found = registry.get(tool)
+    return Truncator(found.description.partition(". ")[0]).chars(70) if found else "all tools of this source"

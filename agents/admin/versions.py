@@ -33,7 +33,7 @@ class AgentVersionAdmin(Audited):
         ("Model", {"fields": ("model", "fallback_models", "temperature", "model_settings", "max_output_tokens")}),
         ("Tools and other agents", {"fields": ("tools", "delegates", "handoffs")}),
         ("Result and guard", {"fields": ("output_schema", "guard_mode", "cache_seconds")}),
-        ("Limits of a task", {"fields": (("max_steps", "max_cost_usd", "timeout_seconds"),)}),
+        ("Limits of a task", {"fields": ("max_steps", "max_cost_usd", "timeout_seconds")}),
     ]
 
     def save_model(self, request: HttpRequest, obj: AgentVersion, form: Any, change: bool) -> None:
