@@ -1,18 +1,29 @@
 """Agents and their versions, tasks and their journal, and the outbox."""
 
+import re
 from decimal import Decimal
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from accounts.models import ApiKey, Client
 
+SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}\Z")
+
 
 class Agent(models.Model):
     """What clients name as `agent_type`. What it does stands in its versions."""
 
-    slug = models.SlugField(max_length=64, unique=True, help_text="The agent_type that clients send.")
+    slug = models.SlugField(
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(SLUG, "It takes lower-case letters, digits, - and _, and begins with a letter or digit.")
+        ],
+        help_text="The agent_type that clients send.",
+    )
     is_active = models.BooleanField(default=True, help_text="Inactive agents take no new tasks.")
     candidate = models.ForeignKey(
         "AgentVersion",

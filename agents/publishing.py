@@ -33,6 +33,16 @@ def publish(version: AgentVersion, *, actor: Actor) -> AgentVersion | None:
     if version.status == Status.PUBLISHED:
         raise ValidationError(f"{version} is published already.")
     _require_fit(version)
+    return _published(version, agent, actor)
+
+
+@transaction.atomic
+def publish_checked(version: AgentVersion, *, actor: Actor) -> AgentVersion | None:
+    """The same for a version that was checked together with others, such as those of a file."""
+    return _published(version, _locked(version), actor)
+
+
+def _published(version: AgentVersion, agent: Agent, actor: Actor) -> AgentVersion | None:
     before = published(agent)
     if before:
         _move(before, Status.RETIRED, actor, "retired")
@@ -82,10 +92,12 @@ def draft_from(version: AgentVersion, *, actor: Actor) -> AgentVersion:
 
 
 @transaction.atomic
-def new_draft(agent: Agent, fields: Mapping[str, Any], *, actor: Actor) -> AgentVersion:
-    """A new draft with this content."""
+def new_draft(
+    agent: Agent, fields: Mapping[str, Any], *, actor: Actor, number: int | None = None, status: str = Status.DRAFT
+) -> AgentVersion:
+    """A new draft with this content; or an earlier version of another installation, as `number` and `status` say."""
     Agent.objects.select_for_update().get(pk=agent.pk)
-    draft = AgentVersion.objects.create(agent=agent, number=next_number(agent), **fields)
+    draft = AgentVersion.objects.create(agent=agent, number=number or next_number(agent), status=status, **fields)
     audit.record(actor, "created", draft)
     return draft
 
@@ -123,7 +135,7 @@ def before_published(agent: Agent) -> AgentVersion | None:
     return once.filter(number__lt=now.number).order_by("-published_at", "-number").first() if now else None
 
 
-def known_to(slug: str) -> content.Known:
+def known_to(slug: str = "") -> content.Known:
     """What an agent of this slug may name: tools, all tools of a source such as `github__*`, and other agents."""
     sources.read(is_forced=True)
     tools = (*registry.names(), *registry.whole_sources())
@@ -133,13 +145,15 @@ def known_to(slug: str) -> content.Known:
 def checked(slug: str, fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
     """An agent's content as it is kept, and all that is wrong with it, as tools and other agents stand now."""
     kept, found = content.checked(fields, known_to(slug))
-    delegates = fields.get("delegates")
-    if isinstance(delegates, list) and not any(fault.field.startswith("delegates") for fault in found):
-        published = AgentVersion.objects.filter(status=Status.PUBLISHED, agent__is_active=True)
-        others = dict(published.values_list("agent__slug", "delegates"))
-        if way := way_back(slug, {**others, slug: delegates}):
-            found.append(FieldError("delegates", "cycle", f"{slug}: {told(way)}."))
-    return ({}, found) if found else (kept, found)
+    if kept and (way := way_back(slug, {**published_delegates(), slug: kept["delegates"]})):
+        return {}, [FieldError("delegates", "cycle", f"{slug}: {told(way)}.")]
+    return kept, found
+
+
+def published_delegates() -> dict[str, list[str]]:
+    """Who delegates to whom now."""
+    rows = AgentVersion.objects.filter(status=Status.PUBLISHED, agent__is_active=True)
+    return dict(rows.values_list("agent__slug", "delegates"))
 
 
 def faults(version: AgentVersion) -> list[str]:

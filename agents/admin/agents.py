@@ -1,6 +1,6 @@
 """Agents in the operators' console: their versions, what is published, what is tried out, and how two versions differ."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from accounts.admin.audit import Audited
 from agents import comparing, publishing
-from agents.admin import life
+from agents.admin import exchange, life
 from agents.models import Agent, AgentVersion
 
 SHOWN_VERSIONS = 50
@@ -26,6 +26,7 @@ class AgentAdmin(Audited):
     search_fields = ("slug",)
     fields = ("slug", "is_active")
     change_form_outer_after_template = "agents/agent_versions.html"
+    actions_list: ClassVar[list[str]] = ["export_all", "bring_in"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         agents: QuerySet[Agent] = super().get_queryset(request)
@@ -39,9 +40,32 @@ class AgentAdmin(Audited):
         return False
 
     def get_urls(self) -> list[Any]:
-        """The comparison's address, before those that take anything for an id."""
-        view = self.admin_site.admin_view(self.compare_view)
-        return [path("<int:agent_id>/compare/", view, name="agents_agent_compare"), *super().get_urls()]
+        """What stands beside the form, before the addresses that take anything for an id."""
+        views: dict[str, Any] = {
+            "<int:agent_id>/compare/": (self.compare_view, "compare"),
+            "<int:agent_id>/export/": (exchange.export_one, "export_one"),
+        }
+        own = [
+            path(address, self.admin_site.admin_view(view), name=f"agents_agent_{name}")
+            for address, (view, name) in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    @action(description="Export as YAML", url_path="export", permissions=["view"])
+    def export_all(self, request: HttpRequest) -> HttpResponse:
+        """All agents, each with the version that it has published."""
+        return exchange.export_all()
+
+    @action(description="Import YAML", url_path="import", permissions=["exchange"])
+    def bring_in(self, request: HttpRequest) -> HttpResponse:
+        """Agents of a file, after a look at what it would change."""
+        return exchange.import_view(request, self)
+
+    def has_exchange_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether the operator may make agents and versions."""
+        return all(
+            request.user.has_perm(f"agents.{act}") for act in ("add_agent", "add_agentversion", "change_agentversion")
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
