@@ -23,7 +23,7 @@ ActorKind = Literal["operator", "key", "command", "start"]
 # Neither secrets nor what each use or save changes; a model may name more in LEFT_OUT_OF_AUDIT.
 LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}
 # What an id would not tell of.
-NAMED = ("tier", "client", "agent", "candidate")
+NAMED = ("tier", "client", "agent", "candidate", "collection")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from django.core.handlers.exception import convert_exception_to_response  # noqa
 from django.urls import get_resolver  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
+from accounts import console_sessions  # noqa: E402
 from accounts.guess_gate import GuessGate  # noqa: E402
 from agentplatform import lifespan  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
@@ -24,6 +25,7 @@ from agentplatform.health import expected_migrations  # noqa: E402
 from agents import draining, running  # noqa: E402
 
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
+UPLOAD_PATH = "/admin/knowledge/document/add/"
 
 
 class ApiHandler(ASGIHandler):
@@ -42,7 +44,9 @@ class ApiHandler(ASGIHandler):
         self._middleware_chain = handler
 
 
-console = BodyLimit(ASGIHandler(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+django_console = ASGIHandler()
+console = BodyLimit(django_console, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+uploads = BodyLimit(django_console, settings.KNOWLEDGE_MAX_UPLOAD_BYTES)
 api = GuessGate(BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES))
 
 
@@ -52,6 +56,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await lifespan.answer(receive, send, on_stop=draining.begin, stopped=running.all_left)
         return
     handler: Any = console if scope["path"].startswith(CONSOLE_PATHS) else api
+    if scope["path"] == UPLOAD_PATH and scope["method"] == "POST" and await console_sessions.is_signed_in(scope):
+        handler = uploads  # Django spools a body to disk before it asks who sends it, so strangers send no large ones
     await handler(scope, receive, send)
 
 

@@ -253,6 +253,35 @@ CONVERSATION_WINDOW_TOKENS = environment.number(
     "where the model's own window is known to be smaller. Older turns than fit are summarised.",
 )
 
+environment.section("Knowledge")
+KNOWLEDGE_MAX_FILE_BYTES = environment.number(
+    "KNOWLEDGE_MAX_FILE_BYTES", 20 * 1024 * 1024, least=1024, most=512 * 1024 * 1024,
+    meaning="Largest file of one document in bytes.",
+)
+KNOWLEDGE_MAX_UPLOAD_BYTES = environment.number(
+    "KNOWLEDGE_MAX_UPLOAD_BYTES", 100 * 1024 * 1024, least=1024, most=2 * 1024**3,
+    meaning="Largest upload in the console with all its files, in bytes.",
+)
+KNOWLEDGE_MAX_PAGES = environment.number(
+    "KNOWLEDGE_MAX_PAGES", 2_000, least=1, most=100_000, meaning="Pages of one document, at most."
+)
+KNOWLEDGE_MAX_CHARACTERS = environment.number(
+    "KNOWLEDGE_MAX_CHARACTERS", 5_000_000, least=1, most=100_000_000,
+    meaning="Characters of one document's text, at most.",
+)
+KNOWLEDGE_READING_SECONDS = environment.number(
+    "KNOWLEDGE_READING_SECONDS", 300, least=1, most=3600,
+    meaning="How long it may take to read one document, in seconds.",
+)
+KNOWLEDGE_READING_BYTES = environment.number(
+    "KNOWLEDGE_READING_BYTES", 512 * 1024 * 1024, least=128 * 1024 * 1024, most=64 * 1024**3,
+    meaning="How much memory it may take to read one document, in bytes; a worker reads one at a time.",
+)
+KNOWLEDGE_PASSAGES = environment.number(
+    "KNOWLEDGE_PASSAGES", 5, least=1, most=20,
+    meaning="Passages that one search gives an agent, at most; each has up to 300 words.",
+)
+
 environment.section("Secrets and names")
 SECRET_KEY = environment.text(
     "SECRET_KEY", "development-only",
@@ -350,6 +379,7 @@ INSTALLED_APPS = [
     "agents.conversations",
     "agents.mcp_servers",
     "agents.webhooks",
+    "agents.knowledge",
     "feedback",
 ]
 
@@ -520,6 +550,13 @@ UNFOLD: dict[str, Any] = {
                     _link("Versions", "history", "agents_agentversion"),
                     _link("MCP servers", "hub", "mcp_servers_mcpserver"),
                     _link("MCP tools", "build", "mcp_servers_mcptool"),
+                ],
+            },
+            {
+                "title": "Knowledge",
+                "items": [
+                    _link("Collections", "folder_open", "knowledge_collection"),
+                    _link("Documents", "description", "knowledge_document"),
                 ],
             },
             {

@@ -17,6 +17,7 @@ from accounts import refusals
 from agentplatform.logs import log
 from agents import lifecycle, metering, outbox, retention
 from agents.engine import events as e
+from agents.knowledge import waiting as documents
 from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
 from agents.webhooks import deliveries
@@ -113,7 +114,11 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
 
 
 MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
-REMINDING: Chores = {"republished": outbox.republish}
+REMINDING: Chores = {
+    "republished": outbox.republish,
+    "documents_taken_back": documents.take_back,
+    "documents_announced": documents.remind,
+}
 FORGETTING: Chores = {
     "usage_rolled_up": rollup.roll_up,
     "forgotten": retention.forget_requests,

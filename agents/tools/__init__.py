@@ -3,13 +3,15 @@
 To add one: copy a neighbour, decorate the function with `@tool`, list it below, and give it a test.
 """
 
-from agents.tools import calculator, current_time, registry, run_python, web_fetch, web_search
+from agents.tools import calculator, current_time, knowledge_search, registry, run_python, web_fetch, web_search
 
-for shipped in (
+SHIPPED = (
     calculator.calculator,
     current_time.current_time,
+    knowledge_search.knowledge_search,
     run_python.run_python,
     web_fetch.web_fetch,
     web_search.web_search,
-):
+)
+for shipped in SHIPPED:
     registry.register(shipped)

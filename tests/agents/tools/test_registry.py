@@ -75,7 +75,14 @@ def test_the_context_is_no_models_to_fill(register: Register) -> None:
 
 
 def test_what_we_ship() -> None:
-    assert registry.names() == ("calculator", "current_time", "run_python", "web_fetch", "web_search")
+    assert registry.names() == (
+        "calculator",
+        "current_time",
+        "knowledge_search",
+        "run_python",
+        "web_fetch",
+        "web_search",
+    )
     assert registry.get("calculator") is not None
     assert registry.get("nothing") is None
     assert all(shipped and shipped.effect == "pure" for shipped in map(registry.get, registry.names()))
@@ -152,7 +159,8 @@ def test_bad_arguments_are_told_in_a_sentence(register: Register, arguments: str
 
 def test_an_unknown_tool_is_told_with_those_there_are() -> None:
     assert call("teleport") == Outcome(
-        "There is no tool named 'teleport'; there are: calculator, current_time, run_python, web_fetch, web_search.",
+        "There is no tool named 'teleport'; there are: calculator, current_time, knowledge_search, run_python, web_fetch, "
+        "web_search.",
         is_error=True,
     )
 
