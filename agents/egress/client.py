@@ -1,32 +1,26 @@
 """Requests to addresses that clients, models or operators name, within limits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.client import responses
 from urllib.parse import urljoin
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from django.conf import settings
 
 from agents.egress import permits as permitting
 from agents.egress import targets
-from agents.egress.connecting import connector_to
-from agents.egress.errors import Refused, TookTooLong, Unreachable, Unusable
+from agents.egress.errors import Refused, TookTooLong, Unusable
+from agents.egress.opening import hop
 from agents.egress.permits import Permits
 from agents.egress.targets import Target
 
-USER_AGENT = "Mozilla/5.0 (compatible; Agentplatform)"
-MAX_HEADER_BYTES = 8190
-MAX_HEADERS = 128
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = (301, 302, 303, 307, 308)
 # What another origin, that a redirect leads to, is told of the first one's headers: no key, no cookie.
 TOLD_TO_ANYONE = frozenset({"accept", "accept-language", "user-agent"})
-
-_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +101,7 @@ async def opened(
     Raises Refused, Unreachable or Unusable, also of what is read within the block.
     """
     allowed = _allowed(permits)
-    async with _open(method, targets.read(url, allowed), headers or {}, body, connect_seconds, allowed) as response:
+    async with hop(method, targets.read(url, allowed), headers or {}, body, connect_seconds, allowed) as response:
         yield response
 
 
@@ -125,7 +119,7 @@ async def _followed(
             target = targets.read(url, permits)
             if came_from and came_from.url.origin() != target.url.origin():
                 headers = {name: value for name, value in headers.items() if name.lower() in TOLD_TO_ANYONE}
-            async with _open(method, target, headers, body, limits.connect_seconds, permits) as response:
+            async with hop(method, target, headers, body, limits.connect_seconds, permits) as response:
                 if not (place := _redirect(response)) or not limits.max_redirects or method not in ("GET", "HEAD"):
                     return await _whole(response, target, limits)
         except Refused as error:
@@ -143,34 +137,6 @@ def _redirect(response: aiohttp.ClientResponse) -> str:
         return urljoin(str(response.url), place) if place else ""
     except ValueError:
         return place  # no address; it is refused as one
-
-
-@asynccontextmanager
-async def _open(
-    method: str,
-    target: Target,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    connect_seconds: float,
-    permits: Permits,
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    async with _slot():
-        with _told(target.host):
-            connector = await connector_to(target, permits, within_seconds=connect_seconds)
-            async with (
-                aiohttp.ClientSession(
-                    connector=connector,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
-                    trust_env=False,  # no proxy, no .netrc: they would connect in our place, or say who we are
-                    max_line_size=MAX_HEADER_BYTES,
-                    max_field_size=MAX_HEADER_BYTES,
-                    max_headers=MAX_HEADERS,
-                    headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
-                ) as session,
-                session.request(method, target.url, headers=headers, data=body, allow_redirects=False) as response,
-            ):
-                yield response
 
 
 async def _whole(response: aiohttp.ClientResponse, target: Target, limits: Limits) -> Answer:
@@ -193,37 +159,6 @@ async def _whole(response: aiohttp.ClientResponse, target: Target, limits: Limit
         charset=response.charset or "",
         headers=response.headers,
     )
-
-
-@contextmanager
-def _told(host: str) -> Iterator[None]:
-    """Turn the client's errors into ours."""
-    try:
-        yield
-    except aiohttp.ServerTimeoutError as error:
-        raise Unreachable(f"{host} takes no connection.") from error
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise Unreachable(f"{host} has a certificate that cannot be trusted.") from error
-    except aiohttp.ClientSSLError as error:
-        raise Unreachable(f"No secure connection to {host} could be made.") from error
-    except aiohttp.ClientConnectorError as error:
-        raise Unreachable(f"{host} takes no connection.") from error
-    except aiohttp.ClientResponseError as error:
-        raise Unusable(f"{host} sent an answer whose headers are too large or cannot be read.") from error
-    except (aiohttp.ClientError, OSError) as error:
-        if isinstance(error, TimeoutError):
-            raise
-        raise Unreachable(f"{host} broke its answer off, or sent one that cannot be read.") from error
-
-
-@asynccontextmanager
-async def _slot() -> AsyncIterator[None]:
-    """One of the requests that the process has under way; there is one event loop in it."""
-    loop = asyncio.get_running_loop()
-    if (slots := _slots.get(loop)) is None:
-        slots = _slots[loop] = asyncio.Semaphore(settings.EGRESS_CONCURRENCY)
-    async with slots:
-        yield
 
 
 def _allowed(permits: Permits) -> Permits:

@@ -86,6 +86,12 @@ def test_over_tls_the_name_is_checked_and_the_address_is_the_judged_one(
     assert set(connections) >= {("127.0.0.1", port)}
 
 
+@pytest.mark.parametrize("header", [("X-A", "1\r\nHost: inside"), ("X-A\n", "1"), ("X-A", "\0")])
+def test_a_header_cannot_smuggle_another(outside: OutsideServer, header: tuple[str, str]) -> None:
+    assert isinstance(refusal(outside.url, headers=dict([header])), Refused)
+    assert outside.calls == []
+
+
 def test_no_proxy_of_the_environment_comes_between(outside: OutsideServer, monkeypatch: pytest.MonkeyPatch) -> None:
     outside.on("/", "direct")
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
