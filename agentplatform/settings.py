@@ -380,6 +380,7 @@ INSTALLED_APPS = [
     "agents.mcp_servers",
     "agents.webhooks",
     "agents.knowledge",
+    "agents.http_apis",
     "feedback",
 ]
 
@@ -550,6 +551,8 @@ UNFOLD: dict[str, Any] = {
                     _link("Versions", "history", "agents_agentversion"),
                     _link("MCP servers", "hub", "mcp_servers_mcpserver"),
                     _link("MCP tools", "build", "mcp_servers_mcptool"),
+                    _link("HTTP APIs", "api", "http_apis_httpapi"),
+                    _link("HTTP operations", "http", "http_apis_httpoperation"),
                 ],
             },
             {

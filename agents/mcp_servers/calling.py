@@ -29,6 +29,7 @@ from agents.mcp_servers.sessions import Session
 from agents.mcp_servers.spec import ServerSpec
 from agents.tools.tool import ToolError, Unanswered
 from agents.toolsets import storing
+from agents.toolsets.redacting import without
 
 # A server that could not be started just now is left alone for so long.
 LEFT_ALONE_SECONDS = 2.0
@@ -112,17 +113,19 @@ async def _called(session: Session, tool: str, fingerprint: str, arguments: Mapp
         except ValidationError as error:
             raise Unanswered(f"The server {name} answered with something that is no result of a tool.") from error
         except MCPError as error:
-            _refuse(name, error)
+            _refuse(session.spec, error)
     session.count(is_answered=True)
     if not isinstance(result, CallToolResult):
         raise ToolError(f"The server {name} asks for input of a person, which there is none for.")
+    told = without(session.spec.secrets(), results.told(result))
     if result.is_error:
-        raise ToolError(results.told(result) or f"The tool failed, and the server {name} does not say why.")
-    return results.told(result)
+        raise ToolError(told or f"The tool failed, and the server {name} does not say why.")
+    return told
 
 
-def _refuse(name: str, error: MCPError) -> NoReturn:
+def _refuse(spec: ServerSpec, error: MCPError) -> NoReturn:
     """Tell an error of the protocol by what became of the call."""
+    name = spec.name
     if error.message == TERMINATED:
         raise _Terminated from error
     if TOO_LONG in error.message:
@@ -135,7 +138,8 @@ def _refuse(name: str, error: MCPError) -> NoReturn:
         raise Unanswered(f"The server {name} answered with something that is no MCP.") from error
     if error.code == OURS:
         raise ToolError(f"The server {name} cannot be used: {error.message}.") from error
-    raise ToolError(f"The server {name} refused the call: {error.message[:MAX_TOLD_CHARACTERS]}") from error
+    told = without(spec.secrets(), error.message)[:MAX_TOLD_CHARACTERS]
+    raise ToolError(f"The server {name} refused the call: {told}") from error
 
 
 async def _check_unchanged(session: Session, tool: str, fingerprint: str) -> None:

@@ -1,7 +1,6 @@
-"""Which addresses and commands a server may have. A command runs as the platform's user, so the deployment permits each."""
+"""Which commands a server may have. A command runs as the platform's user, so the deployment permits each."""
 
 import shlex
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -33,17 +32,3 @@ def is_permitted(command: str) -> bool:
     except ValueError:
         return False
     return any(entry and words[: len(entry)] == entry for entry in permitted)
-
-
-def check_url(url: str) -> None:
-    """Raise ValidationError for what is no URL of a server."""
-    needed = ValidationError({"url": "A URL is needed, such as https://mcp.example.com/mcp."})
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # raises for a port that is no number
-    except ValueError as error:
-        raise needed from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise needed
-    if parts.username or parts.password:
-        raise ValidationError({"url": "Leave user and password out of the URL: credentials have a place of their own."})

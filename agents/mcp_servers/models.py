@@ -9,6 +9,7 @@ from django.db import models
 from agents.mcp_servers import commands
 from agents.mcp_servers.spec import ServerSpec
 from agents.toolsets.models import Toolset, ToolsetTool
+from agents.toolsets.urls import checked_url
 
 
 class McpServer(Toolset):
@@ -45,7 +46,7 @@ class McpServer(Toolset):
         else:
             if self.command:
                 raise ValidationError({"command": "A server over HTTP has no command; leave it empty."})
-            commands.check_url(self.url)
+            checked_url("url", self.url)
 
     @property
     def spec(self) -> ServerSpec:

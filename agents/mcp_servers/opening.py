@@ -13,8 +13,7 @@ from agents.mcp_servers import commands, http
 from agents.mcp_servers.bounds import MAX_TOLD_CHARACTERS, OURS
 from agents.mcp_servers.spec import ServerSpec
 from agents.mcp_servers.stdio import Child
-
-SHORTEST_SECRET = 4
+from agents.toolsets.redacting import without
 
 
 class CannotConnect(Exception):
@@ -51,7 +50,7 @@ async def connected(spec: ServerSpec, on_lost: Callable[[], None]) -> AsyncItera
                 raise
     except Exception as error:
         if has_ended:
-            said = _without(secrets, child.complaint)
+            said = without(spec.secrets(), child.complaint)
             raise CannotConnect("its command has ended", f"It said: {said}" if said else "") from error
         raise
 
@@ -79,13 +78,5 @@ def fault_of(error: BaseException, spec: ServerSpec) -> CannotConnect:
     if isinstance(error, MCPError) and code == OURS:
         return CannotConnect(error.message)
     if isinstance(error, MCPError):
-        return CannotConnect(f"it answers: {error.message[:MAX_TOLD_CHARACTERS]}")
+        return CannotConnect(f"it answers: {without(spec.secrets(), error.message)[:MAX_TOLD_CHARACTERS]}")
     return CannotConnect(f"the connection failed ({type(error).__name__})")
-
-
-def _without(secrets: dict[str, str], text: str) -> str:
-    """The text with all credentials blanked, should it repeat one."""
-    for secret in secrets.values():
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "[redacted]")
-    return text

@@ -20,3 +20,8 @@ class ServerSpec:
     def credentials(self) -> dict[str, str]:
         """The headers, or the environment variables. Raises CannotOpen."""
         return credentials.opened(self.sealed)
+
+    def secrets(self) -> list[str]:
+        """What nothing that is shown may repeat: the values, and of one like `Bearer …` its last word as well."""
+        values = self.credentials().values()
+        return [*values, *(value.split()[-1] for value in values if value.split())]

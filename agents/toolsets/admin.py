@@ -224,7 +224,7 @@ class ToolsetToolAdmin(ModelAdmin):
 
     @display(description="as its toolset tells")
     def shown_told_effect(self, tool: ToolsetTool) -> SafeString | str:
-        return _beside(tool, "effect", tool.told_effect)
+        return beside(tool, "effect", tool.told_effect)
 
     @display(description="description")
     def short_description(self, tool: ToolsetTool) -> str:
@@ -232,12 +232,12 @@ class ToolsetToolAdmin(ModelAdmin):
 
     @display(description="description")
     def shown_description(self, tool: ToolsetTool) -> SafeString | str:
-        shown = _beside(tool, "description", tool.description)
+        shown = beside(tool, "description", tool.description)
         return format_html("{}<p><strong>{}</strong></p>", shown, tool.fault) if tool.fault else shown
 
     @display(description="arguments")
     def shown_parameters(self, tool: ToolsetTool) -> SafeString | str:
-        return _beside(tool, "parameters", tool.parameters)
+        return beside(tool, "parameters", tool.parameters)
 
 
 def shown_state(tool: ToolsetTool) -> str:
@@ -245,7 +245,7 @@ def shown_state(tool: ToolsetTool) -> str:
     return SHOWN.get(State(tool.state), tool.state)
 
 
-def _beside(tool: ToolsetTool, name: str, now: Any) -> SafeString:
+def beside(tool: ToolsetTool, name: str, now: Any) -> SafeString:
     """What it is now; beside it what was approved, where that was something else."""
     approved = (tool.approved or {}).get(name)
     if tool.approved is None or approved == now:

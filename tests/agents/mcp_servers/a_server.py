@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 
 FOLDER = Path(sys.argv[1])
@@ -48,7 +49,7 @@ def send(to: str) -> str:
 @server.tool()
 def refuse() -> str:
     """Refuse."""
-    raise ValueError("Not on Sundays.")
+    raise ToolError("Not on Sundays.")
 
 
 @server.tool()
@@ -96,9 +97,10 @@ def environment() -> dict[str, str]:
 
 @server.tool()
 def headers(ctx: Context[Any, Any]) -> str:
-    """Tell who asks."""
+    """Tell who asks, forwards and backwards."""
     request = ctx.request_context.request
-    return str(request.headers.get("authorization", "nobody")) if request else "nobody"
+    told = str(request.headers.get("authorization", "nobody")) if request else "nobody"
+    return f"{told} {told[::-1]}"
 
 
 @server.tool()

@@ -72,6 +72,7 @@ def permitted(settings: Any) -> None:
 def desk(database: object, permitted: None, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """`desk(kind)`: a plain server of that kind, looked up and approved, with the agent that may use it."""
     from agents.mcp_servers.models import McpServer
+    from agents.tools import sources
 
     made: list[Desk] = []
 
@@ -103,6 +104,7 @@ def desk(database: object, permitted: None, tmp_path: Path) -> Iterator[Callable
 
     yield make
     close_sessions()
+    sources.forget()
 
 
 def look_up_and_approve(server: "McpServer") -> None:

@@ -1,5 +1,6 @@
 """Tasks that call the tools of MCP servers."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentplatform import credentials
 from agents.mcp_servers.looking_up import CannotLookUp, look_up
 from agents.mcp_servers.models import McpTool
 from agents.models import UnknownOutcome
@@ -44,7 +46,7 @@ def ask(alice: Persona, model: ScriptedModel) -> Ask:
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("add", {"a": 40, "b": 2}, "42"),
     ("look", {"city": "Rome"}, '{"city":"Rome","degrees":21}'),
-    ("refuse", {}, "Error executing tool refuse"),
+    ("refuse", {}, "Not on Sundays."),
     ("draw", {}, "[An image is left out, for only text can be read here: image/png, 3 KiB]"),
     ("ask", {}, "refused the call: Cannot send 'sampling/createMessage'"),
     ("flood", {"mebibytes": 1}, "[The output was cut here: it is longer than 32 KiB.]"),
@@ -115,21 +117,19 @@ def test_calls_side_by_side_share_a_session_and_fail_alone(
     assert len(sessions()) == 1
 
 
-def test_headers_reach_the_server(desk: MakeDesk, http_server: str, ask: Ask) -> None:
-    from agentplatform import credentials
-
-    desk(url=http_server, sealed=credentials.seal({"Authorization": "Bearer t0ken-of-the-desk"}))
-    assert ask("desk__headers") == "Bearer t0ken-of-the-desk"
+def test_headers_reach_the_server_and_come_back_blanked(desk: MakeDesk, http_server: str, ask: Ask) -> None:
+    token = "t0ken-of-the-desk"
+    desk(url=http_server, sealed=credentials.seal({"Authorization": f"Bearer {token}"}))
+    assert ask("desk__headers") == f"[redacted] {token[::-1]} reraeB"
 
 
 def test_a_command_gets_its_variables_and_no_secret_of_ours(desk: MakeDesk, ask: Ask) -> None:
-    from agentplatform import credentials
-
-    desk(sealed=credentials.seal({"GITHUB_TOKEN": "ghp_1"}))
-    told = ask("desk__environment")
-    assert '"GITHUB_TOKEN": "ghp_1"' in told
-    for name in ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "SECRET_KEY", "DJANGO_SETTINGS_MODULE"):
-        assert name in os.environ or name == "SECRET_KEY"
+    token = "ghp_12345678"
+    desk(sealed=credentials.seal({"GITHUB_TOKEN": token}))
+    told = json.loads(ask("desk__environment"))
+    assert (told["GITHUB_TOKEN"], told["reversed"]) == ("[redacted]", token[::-1])
+    for name in ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "DJANGO_SETTINGS_MODULE"):
+        assert name in os.environ
         assert name not in told
 
 
