@@ -60,9 +60,20 @@ def enter(client_id: UUID, conversation_id: UUID, agent_type: str) -> Entrance:
     # A statement of its own: the one above may have waited for the lock, and sees what was there before it did.
     first = Place.objects.filter(conversation=OuterRef("pk")).order_by("pk").values("task_id")[:1]
     turns, ahead = Conversation.objects.filter(pk=opened.pk).values_list("turns", Subquery(first)).get()
-    if ahead is not None and settings.CONVERSATION_CONFLICT == "reject":
-        raise Busy(ahead)
+    if refusal := refusal_behind(ahead):
+        raise refusal
     return Entrance(opened.pk, turns, ahead)
+
+
+def first_of(client_id: UUID, conversation_id: UUID) -> UUID | None:
+    """The first unended task of a client's conversation, if there is one."""
+    line = Place.objects.filter(conversation__client_id=client_id, conversation__conversation_id=conversation_id)
+    return line.order_by("pk").values_list("task_id", flat=True).first()
+
+
+def refusal_behind(ahead: UUID | None) -> Busy | None:
+    """How a task is refused that would have this one ahead of it; None where it may wait, or is the first."""
+    return Busy(ahead) if ahead is not None and settings.CONVERSATION_CONFLICT == "reject" else None
 
 
 def join(entrance: Entrance, task: Task) -> None:

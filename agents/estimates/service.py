@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from uuid import UUID
 
 from accounts import limits
 from accounts.limits import Standing
@@ -13,6 +14,7 @@ from accounts.money.refusing import refusal
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, InjectionDetected, PlatformError, TaskFailed
 from agents import cache, guarding, services
+from agents.conversations.line import first_of, refusal_behind
 from agents.engine.budget import worst_case
 from agents.engine.decide import opening_state
 from agents.engine.effects import CallModel
@@ -54,6 +56,8 @@ async def estimate(order: Order) -> Estimate:
     cost = _cost(plan, calls)
     for other in others:
         cost = cost.spanning(_cost(tried := plan_for(order, other, past), _beginning(tried)[0]))
+    if ahead := await _ahead(order):
+        cost = cost.spanning(_after_others(order, team))
     over_budget = _over_budget(balances, sum(map(worst_case, calls), NOTHING))
     return Estimate(
         cost=_within(cost, balances),
@@ -62,12 +66,25 @@ async def estimate(order: Order) -> Estimate:
         agents=list(team.members.values()),
         limits=standings,
         budgets=balances,
-        refusal=blocked or _unpriced(team) or rate_limited or over_cap or over_budget,
+        refusal=blocked or _unpriced(team) or rate_limited or refusal_behind(ahead) or over_cap or over_budget,
     )
 
 
 def _cost(plan: Plan, calls: Sequence[CallModel]) -> Bounds:
     return bounds(plan.opening, plan.team.lead.spec, calls) if calls else Bounds(NOTHING, NOTHING)
+
+
+async def _ahead(order: Order) -> UUID | None:
+    """The task that the order's conversation is busy with."""
+    if (conversation_id := order.request.conversation_id) is None:
+        return None
+    return await in_database(first_of, order.caller.client_id, UUID(conversation_id))
+
+
+def _after_others(order: Order, team: Team) -> Bounds:
+    """The bounds of a task that waits for others of its conversation: nobody knows yet how much they will say."""
+    unread = plan_for(order, team)
+    return Bounds(_cost(unread, _beginning(unread)[0]).least_usd, unread.opening.limits.max_cost_usd)
 
 
 def _unpriced(team: Team) -> PlatformError | None:
