@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import structlog
@@ -32,13 +32,14 @@ class KeyRequest(Request):
 
 
 class KeyView(ApiView):
-    """The base of views that need a key with the scope `scope`.
+    """The base of views that need a key with the scope `scope`, or with that of their method in `scopes`.
 
     Each call is counted under `calls`, unless the view says `limited_by_itself` and calls `take` when it knows the
     kind. When such a view refuses a call before it took anything, that call is counted under `calls` after all.
     """
 
     scope: ClassVar[str] = "read"
+    scopes: ClassVar[Mapping[str, str]] = {}
     limited_by_itself: ClassVar[bool] = False
     request: KeyRequest
 
@@ -61,11 +62,12 @@ class KeyView(ApiView):
         if not self.limited_by_itself:
             await self.take("calls")
         require_network(caller, caller_address(self.request._request))
-        if not caller.has_scope(self.scope):
+        scope = self.scopes.get(request.method or "", self.scope)
+        if not caller.has_scope(scope):
             raise _forbidden(
                 "scope",
-                f"This key lacks the scope “{self.scope}”; it has: {_listed(caller.scopes) or 'all but keys'}.",
-                required=self.scope,
+                f"This key lacks the scope “{scope}”; it has: {_listed(caller.scopes) or 'all but keys'}.",
+                required=scope,
                 allowed=caller.scopes,
             )
 

@@ -252,6 +252,11 @@ CONVERSATION_WINDOW_TOKENS = environment.number(
     meaning="Tokens of one model call in a conversation, at most, the answer included, where a byte counts as a token. Less "
     "where the model's own window is known to be smaller. Older turns than fit are summarised.",
 )
+CONVERSATION_RETENTION_DAYS = environment.number(
+    "CONVERSATION_RETENTION_DAYS", 90, least=0, most=36_500,
+    meaning="Days after its last use that a conversation is kept, with what its tasks keep of it; 0: for ever. A client may have "
+    "a number of its own in the console.",
+)
 
 environment.section("Knowledge")
 KNOWLEDGE_MAX_FILE_BYTES = environment.number(
@@ -537,6 +542,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Work",
                 "items": [
                     _link("Tasks", "task_alt", "agents_task"),
+                    _link("Conversations", "forum", "conversations_conversation"),
                     _link("Unknown outcomes", "help_center", "agents_unknownoutcome"),
                     _link("Webhook deliveries", "webhook", "webhooks_delivery"),
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),

@@ -69,7 +69,7 @@ async def _catch_up(narrator: Narrator, task_id: UUID) -> list[Frame]:
 async def _pruned(narrator: Narrator, task_id: UUID) -> list[Frame]:
     """What is left to tell of a task whose journal is not kept any more: its result at once, and its end."""
     task = await in_database(journal.load, task_id)
-    is_whole = task.status == Task.Status.COMPLETED and narrator.after == (0, 0)
+    is_whole = task.status == Task.Status.COMPLETED and narrator.after == (0, 0) and task.result is not None
     ended = e.TaskEnded(status=task.status, exit_reason=task.exit_reason, result=task.result, from_cache=is_whole)
     narrator.agents[e.ROOT] = task.agent_type
     return narrator.event(task.last_seq, ended)

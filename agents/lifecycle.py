@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -129,15 +130,15 @@ class Ending:
 def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Ending | None = None) -> Task:
     """Insert a task with its first events, and what makes it kept: idempotency row, lease or outbox row.
 
-    One that was to run at once is queued, with its first event alone, when its conversation is not free for it; `waits` says
-    that others are ahead of it there. Raises AlreadyAccepted when the Idempotency-Key is taken, BudgetExceeded when a budget
+    One that was to run at once is queued instead when its conversation is not free for it; `waits` says that others are ahead
+    of it there. Raises AlreadyAccepted when the Idempotency-Key is taken, BudgetExceeded when a budget
     does not allow the first call, and Conflict when its conversation takes no second task.
     """
     try:
         with transaction.atomic():
             entrance = _entrance(new.row)
             if entrance and status == Status.RUNNING and not entrance.may_begin(new.past):
-                status, events = Status.QUEUED, events[:1]
+                status, events = Status.QUEUED, _before_it_runs(events)
             task = Task(**new.row, status=status, last_seq=len(events))
             for name, value in _begun(status, ending).items():
                 setattr(task, name, value)
@@ -329,6 +330,10 @@ def _entrance(row: Mapping[str, Any]) -> line.Entrance | None:
     if (conversation_id := row.get("conversation_id")) is None:
         return None
     return line.enter(row["client_id"], conversation_id, row["agent_type"])
+
+
+def _before_it_runs(events: Sequence[e.Event]) -> list[e.Event]:
+    return list(takewhile(lambda event: not isinstance(event, e.AttemptStarted), events))
 
 
 def _begun(status: str, ending: Ending | None) -> dict[str, Any]:

@@ -23,17 +23,17 @@ KEY_KEPT = timedelta(hours=24)
 
 def forget_requests() -> int:
     """Drop the Idempotency-Keys that have had their 24 hours."""
-    return _in_batches(_forget_some_requests)
+    return in_batches(_forget_some_requests)
 
 
 def prune_journals() -> int:
     """Drop the journals of tasks that ended more than JOURNAL_KEPT_DAYS ago; the tasks stay. Returns of how many tasks."""
-    return _in_batches(_prune_some_journals) if settings.JOURNAL_KEPT_DAYS else 0
+    return in_batches(_prune_some_journals) if settings.JOURNAL_KEPT_DAYS else 0
 
 
 def prune_tasks() -> int:
     """Drop the tasks that ended more than TASKS_KEPT_DAYS ago, with all that belongs to them. Returns how many."""
-    return _in_batches(_prune_some_tasks) if settings.TASKS_KEPT_DAYS else 0
+    return in_batches(_prune_some_tasks) if settings.TASKS_KEPT_DAYS else 0
 
 
 def old_journals() -> QuerySet[Task]:
@@ -72,12 +72,12 @@ def _locked(old: QuerySet[Task]) -> list[UUID]:
     return list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
 
 
-def _in_batches(forget_some: Callable[[], int]) -> int:
-    """Go on while there is more, for so long as one round may take."""
+def in_batches(forget_some: Callable[[], int], batch: int | None = None) -> int:
+    """Go on while there is more than a batch, for so long as one round may take; each batch is a transaction."""
     began, forgotten = time.monotonic(), 0
     while time.monotonic() - began < ROUND_SECONDS:
         with transaction.atomic():
             forgotten += (some := forget_some())
-        if some < BATCH:
+        if some < (batch or BATCH):
             break
     return forgotten

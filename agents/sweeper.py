@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from accounts import refusals
 from agentplatform.logs import log
 from agents import lifecycle, metering, outbox, retention
+from agents.conversations import forgetting
 from agents.engine import events as e
 from agents.knowledge import waiting as documents
 from agents.models import Task, UnknownOutcome
@@ -126,6 +127,8 @@ FORGETTING: Chores = {
     "journals_pruned": retention.prune_journals,
     "tasks_pruned": retention.prune_tasks,
     "deliveries_pruned": deliveries.prune,
+    "conversations_pruned": forgetting.prune,
+    "conversations_erased": forgetting.erase,
     "slots_held": metering.hold_waiting,
 }
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

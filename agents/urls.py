@@ -3,6 +3,7 @@
 from django.urls import path
 
 from agents import views
+from agents.conversations.views import ConversationsView, ConversationView
 from agents.usage.views import UsageView
 
 urlpatterns = [
@@ -14,5 +15,7 @@ urlpatterns = [
     path("approve/<uuid:task_id>", views.ApproveView.as_view(), name="approve"),
     path("tasks", views.TasksView.as_view(), name="tasks"),
     path("usage", UsageView.as_view(), name="usage"),
+    path("conversations", ConversationsView.as_view(), name="conversations"),
+    path("conversations/<uuid:conversation_id>", ConversationView.as_view(), name="conversation"),
     path("types", views.TypesView.as_view(), name="types"),
 ]

@@ -14,6 +14,7 @@ MOST_WINDOW_SECONDS = 86_400
 MOST_TOKENS = 1_000_000_000
 MOST_CONCURRENT = 10_000
 MOST_DAILY_REQUESTS = 100_000_000
+MOST_RETENTION_DAYS = 36_500
 # The limits a tier sets and a key narrows, by the names of their columns.
 LIMITS = ("requests", "tokens_per_minute", "concurrency", "daily_requests")
 SCOPES = ("execute", "read", "feedback", "usage", "keys")
@@ -64,6 +65,13 @@ class Client(models.Model):
     name = models.CharField(max_length=100, unique=True)
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="clients")
     is_active = models.BooleanField(default=True, help_text="Switched off, none of the client's keys works.")
+    conversation_retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_RETENTION_DAYS)],
+        help_text="Days after its last use that a conversation is kept; 0: for ever. Empty for the platform's "
+        "CONVERSATION_RETENTION_DAYS.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

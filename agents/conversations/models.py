@@ -61,6 +61,17 @@ class Turn(models.Model):
         return f"{self.conversation_id} {self.number} {self.role}"
 
 
+class Erasure(models.Model):
+    """A conversation that is gone; its tasks, up to the one created last, have yet to lose what was said in them."""
+
+    client_id = models.UUIDField()
+    conversation_id = models.UUIDField()
+    last_created_at = models.DateTimeField(null=True, help_text="Empty when no task of it was left.")
+
+    def __str__(self) -> str:
+        return str(self.conversation_id)
+
+
 class Place(models.Model):
     """An unended task's place in the line of its conversation. The lowest number may run, the others wait."""
 

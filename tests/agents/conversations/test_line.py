@@ -1,13 +1,11 @@
 """Tasks that meet in one conversation: they run one after the other, in the order of their acceptance."""
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from django.db.models.functions import Now
 
@@ -15,32 +13,10 @@ from agents import draining, lifecycle, sweeper
 from agents.conversations.models import Place
 from agents.models import Event, Outbox, Task
 from agents.tasks import run_task
-from tests.agents.conversations.conftest import said
+from tests.agents.conversations.conftest import TALK, begun, queued, said
 from tests.api import FINAL, Persona
 from tests.scripted_model import ScriptedModel, failure
 from tests.waiting import eventually
-
-TALK = str(uuid4())
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
-
-
-def begun(pool: ThreadPoolExecutor, persona: Persona, task: str, **fields: Any) -> "Future[httpx.Response]":
-    """A request that runs in a thread; gives it once its task is accepted."""
-    before = Task.objects.count()
-    request = pool.submit(persona.execute, task, conversation_id=TALK, **fields)
-    eventually(lambda: Task.objects.count() > before or request.done())
-    return request
-
-
-def queued(persona: Persona, task: str, **fields: Any) -> str:
-    answer = persona.execute(task, conversation_id=TALK, async_execution=True, **fields)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["task_id"])
 
 
 def test_a_second_request_waits_and_then_knows_the_first(
@@ -255,71 +231,6 @@ def test_while_it_waits_no_connection_to_the_database_is_held(
     hold.release()
     assert [request.result().json()["status"] for request in waiting] == ["completed"] * 13
     assert said(TALK)[::2] == ["First.", *(f"No. {number}." for number in range(12))]
-
-
-class TestReject:
-    @pytest.fixture(autouse=True)
-    def _policy(self, settings: Any) -> None:
-        settings.CONVERSATION_CONFLICT = "reject"
-
-    @pytest.mark.parametrize("form", [{}, {"stream": True}, {"async_execution": True}])
-    def test_a_second_task_is_refused_and_costs_nothing(
-        self, alice: Persona, model: ScriptedModel, pool: ThreadPoolExecutor, form: dict[str, Any]
-    ) -> None:
-        hold = model.holds("One.")
-        first = begun(pool, alice, "First.")
-        hold.reached()
-        left = alice.get("/account").json()["limits"]
-        answer = alice.execute("Second.", conversation_id=TALK, **form)
-        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
-        assert answer.json()["task_id"] == str(Task.objects.get().pk)
-        assert [each["remaining"] for each in alice.get("/account").json()["limits"]] == [
-            each["remaining"] for each in left
-        ]
-        hold.release()
-        first.result()
-        assert alice.execute("Second.", conversation_id=TALK, **form).status_code in (200, 202)
-
-    def test_of_many_at_once_one_runs(self, alice: Persona, model: ScriptedModel, pool: ThreadPoolExecutor) -> None:
-        model.when("", "Yes.")
-        asked = [pool.submit(alice.execute, f"No. {number}.", conversation_id=TALK) for number in range(10)]
-        codes = [request.result().status_code for request in asked]
-        assert set(codes) <= {200, 409}
-        assert codes.count(200) == len(said(TALK)) // 2 >= 1
-
-
-class TestInterrupt:
-    @pytest.fixture(autouse=True)
-    def _policy(self, settings: Any) -> None:
-        settings.CONVERSATION_CONFLICT = "interrupt"
-
-    def test_the_earlier_task_is_cancelled_and_says_why(
-        self, alice: Persona, model: ScriptedModel, pool: ThreadPoolExecutor
-    ) -> None:
-        hold = model.holds("Never read.")
-        first = begun(pool, alice, "First.")
-        hold.reached()
-        second = alice.execute("Second.", conversation_id=TALK)
-        assert (second.status_code, second.json()["result"]) == (200, "An answer to: Second.")
-        cancelled = first.result().json()
-        assert (cancelled["status"], cancelled["exit_reason"]) == ("cancelled", "cancelled")
-        assert cancelled["error"] == {
-            "code": "cancelled", "message": "A later task of its conversation took its place.",
-        }  # fmt: skip
-        assert said(TALK) == ["Second.", "An answer to: Second."]
-
-    def test_so_are_all_that_wait(self, alice: Persona, model: ScriptedModel, worker: None) -> None:
-        hold = model.holds("Never read.")
-        first = queued(alice, "First.")
-        hold.reached()
-        later = [queued(alice, f"No. {number}.") for number in range(3)]
-        tasks = [alice.ended(task_id) for task_id in (first, *later)]
-        assert [task["status"] for task in tasks] == ["cancelled", "cancelled", "cancelled", "completed"]
-        assert {task["error"]["code"] for task in tasks[:3]} == {"cancelled"}
-
-    def test_who_cancels_by_himself_is_told_nothing_of_it(self, alice: Persona, model: ScriptedModel) -> None:
-        task_id = queued(alice, "First.")
-        assert alice.post(f"/agent/cancel/{task_id}").json()["error"] is None
 
 
 def test_all_tasks_end_in_the_end(alice: Persona, model: ScriptedModel, worker: None) -> None:
