@@ -39,6 +39,12 @@ class Request:
         """All messages as one text."""
         return "\n".join(_content(each) for each in self.messages)
 
+    @property
+    def heard(self) -> str:
+        """What the tools of the last call gave, one after the other."""
+        since = max((index for index, each in enumerate(self.messages) if each["role"] == "assistant"), default=0)
+        return "\n".join(_content(each) for each in self.messages[since:] if each["role"] == "tool")
+
     def was_abandoned(self, *, within: float = 5) -> bool:
         """Whether the caller closes its connection before the answer is complete; waits for that so many seconds."""
         return self.abandoned.wait(within)

@@ -22,7 +22,7 @@ import json
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -60,6 +60,9 @@ __all__ = [
     "tool_call",
     "tool_calls",
 ]
+
+# Stands in an answer for what the tools of the last call gave.
+HEARD = "{heard}"
 
 
 class Hold:
@@ -178,6 +181,8 @@ class ScriptedModel:
         if problem := fault(request.body):
             return _refused(Refusal(400, json.dumps({"error": {"message": problem, "type": "invalid_request_error"}})))
         turn = self._turn(request)
+        if isinstance(turn.answer, Answer) and HEARD in turn.answer.text:
+            turn = replace(turn, answer=replace(turn.answer, text=turn.answer.text.replace(HEARD, request.heard)))
         try:
             if turn.hold is not None and not (request.is_streamed and turn.held_after):
                 await turn.hold.pass_through(request)

@@ -82,11 +82,11 @@ async def _read(
 
 
 async def _write(stream: asyncio.StreamWriter, given: bytes) -> None:
-    # A program need not read to the end, nor still be there.
-    with suppress(ConnectionError):
+    # A program need not read to the end, nor still be there; uvloop says of a pipe that closed that it cannot be used.
+    with suppress(ConnectionError, RuntimeError):
         stream.write(given)
         await stream.drain()
-    stream.close()
+        stream.close()
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

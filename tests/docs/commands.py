@@ -37,6 +37,11 @@ ELSEWHERE = (
         "wants a key that manages keys; the API guide makes one with the same call",
         page="docs/webhooks.md",
     ),
+    Elsewhere(
+        "bench.tasks",
+        "tests/bench/test_jobs.py::test_they_are_done",
+        "wants a provider; the test does the same jobs with a scripted model",
+    ),
     Elsewhere("", "tests/cloud/test_deployments.py", "needs an account; the files are checked", page="docs/cloud/"),
     Elsewhere(
         "make chaos",

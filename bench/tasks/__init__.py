@@ -1,0 +1,1 @@
+"""Small jobs with answers that can be checked: `python -m bench.tasks`."""
