@@ -1,7 +1,8 @@
 """Running a planned task: kept for a worker, or here and now, with the response cache before and after."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -56,16 +57,17 @@ async def run_here(plan: Plan) -> Accepted:
         await asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED)
         return accepted.result() if accepted.done() else running.result()
     except asyncio.CancelledError:
-        abandon(plan.order, plan.task_id, once=asyncio.wait({accepted, running}, return_when=asyncio.FIRST_COMPLETED))
+        known = partial(asyncio.wait, {accepted, running}, return_when=asyncio.FIRST_COMPLETED)
+        abandon(plan.order, plan.task_id, once=known)
         raise
 
 
-def abandon(order: Order, task_id: UUID, *, once: Awaitable[object] | None = None) -> None:
+def abandon(order: Order, task_id: UUID, *, once: Callable[[], Awaitable[object]] | None = None) -> None:
     """The connection was lost: cancel the task where the client wished that, `once` it is there to be cancelled."""
 
     async def cancel() -> None:
         if once is not None:
-            await once
+            await once()
         await in_database(lifecycle.request_cancel, task_id, order.caller.client_id, "disconnect")
 
     if order.request.on_disconnect == "cancel":
