@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from urllib.parse import urlsplit
 
-from agentplatform.embedded.ports import LOOPBACK
+from agentplatform.embedded.ports import LOOPBACK, free_port
 
 CHUNK = 64 * 1024
+P = TypeVar("P", bound="Proxy")
 
 
 class Proxy:
@@ -15,6 +20,8 @@ class Proxy:
         self.name = name
         self.target = target
         self.port = 0
+        self.url = ""
+        """Where `proxied` has it listen."""
         self.taken = 0
         """How many connections were made to it."""
         self._thawed = asyncio.Event()
@@ -36,6 +43,11 @@ class Proxy:
         self.cut()
         for task in self._serving:
             task.cancel()
+
+    def soon(self, do: Callable[[], object]) -> None:
+        """Have one of its methods called on its own loop; for other threads."""
+        assert self._server is not None
+        self._server.get_loop().call_soon_threadsafe(do)
 
     def freeze(self, *, is_new_spared: bool = False) -> None:
         """Let nothing pass any more, in either direction; new connections are taken and hang as well.
@@ -87,3 +99,22 @@ class Proxy:
             await writer.drain()
         with contextlib.suppress(OSError):
             writer.write_eof()
+
+
+@contextlib.contextmanager
+def proxied(url: str, kind: Callable[[str, int], P]) -> Iterator[P]:
+    """Have a proxy to that address for the block, on a loop in a thread of its own."""
+    address, loop = urlsplit(url), asyncio.new_event_loop()
+    assert address.port is not None
+    proxy, port = kind(address.scheme, address.port), free_port()
+    proxy.url = address._replace(netloc=f"{address.netloc.rpartition(':')[0]}:{port}").geturl().rstrip("/")
+    thread = threading.Thread(target=loop.run_forever, name="proxy")
+    thread.start()
+    asyncio.run_coroutine_threadsafe(proxy.start(port), loop).result()
+    try:
+        yield proxy
+    finally:
+        asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
