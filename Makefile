@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs answers screenshots release-check lock clean
+.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +35,12 @@ chaos: $(DEV) ## Hurt a whole platform and see what it keeps; ARGS="--seed 7 --t
 
 SCRIPTS := deploy.sh .ci/run deploy/container/entrypoint.sh $(wildcard tests/containers/*.sh tests/containers/standins/*.sh)
 
-lint: $(DEV) ## Check style, types, who imports whom, shell scripts and the Dockerfile
+lint: $(DEV) ## Check style, types, who imports whom, made files, shell scripts and the Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python clients/python/make_sync.py --check
 	@$(BIN)/shellcheck $(SCRIPTS)
 	@$(BIN)/hadolint Dockerfile
 
@@ -57,6 +58,9 @@ format: $(DEV) ## Format the code and mend what can be mended
 docs: $(DEV) ## Write anew what documents take from the code: .env.example, docs/settings.md, docs/licences.md
 	@$(BIN)/python manage.py settingsreference
 	@$(BIN)/python tests/licences.py
+
+client: $(DEV) ## Write the synchronous half of the Python client anew from the asynchronous one
+	@$(BIN)/python clients/python/make_sync.py
 
 answers: $(DEV) ## Run the snippets of the documents and write the answers they show anew
 	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py

@@ -6,6 +6,8 @@ from tests.docs.markdown import Block, blocks, pages
 
 GUIDE = "tests/docs/test_api_guide.py::test_every_snippet_runs_and_prints_what_is_shown"
 RECIPES = "tests/docs/test_extending.py::test_the_recipes_work_to_the_letter"
+CLIENT_PAGE = "clients/python/README.md"
+CLIENT = "tests/docs/test_client_readme.py::test_what_it_shows_works_as_it_stands"
 SESSION = "tests/docs/test_commands.py::test_a_pages_commands_run"
 LANGUAGES = ("bash", "python", "javascript")
 
@@ -49,6 +51,12 @@ ELSEWHERE = (
         "takes minutes; the test runs its short form",
     ),
     Elsewhere("make release-check", "tests/test_release_check.py", "takes long; its steps are tried one by one"),
+    Elsewhere(
+        "pip install",
+        "tests/clients/test_package.py::test_installed_from_the_wheel_it_runs",
+        "wants the package index; the test installs the wheel without it",
+        page=CLIENT_PAGE,
+    ),
     Elsewhere("docker compose", "tests/containers/run.sh", "needs Docker"),
     Elsewhere("./deploy.sh", "tests/containers/run.sh", "needs Docker"),
 )
@@ -71,6 +79,8 @@ def ran_by(block: Block) -> str:
     if block.page == "docs/extending.md":
         return RECIPES
     other = elsewhere(block)
+    if block.page == CLIENT_PAGE and not other:
+        return f"{CLIENT}[{block.language}]"
     return other.ran_by if other else f"{SESSION}[{block.page}]"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.docs.markdown import ROOT, Block, blocks, read
 
 NAMED = re.compile(r"`([\w./]+\.py)`:")
-COPIED = ("accounts", "agentplatform", "agents", "deploy", "docs", "feedback", "tests")
+COPIED = ("accounts", "agentplatform", "agents", "clients", "deploy", "docs", "feedback", "tests")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 from django.conf import settings
 
+from agentplatform.embedded.ports import LOOPBACK
 from agentplatform.embedded.program import Program
 from agentplatform.embedded.stores import running
 from agents.models import Process
@@ -31,6 +33,26 @@ def sweeper(folder: Path, **environment: str) -> Iterator[int]:
         yield pid
 
 
+@contextlib.contextmanager
+def web(folder: Path, port: int, name: str = "web", **environment: str) -> Iterator[int]:
+    """Have a web server of one process for the block; give the process id of its master once it answers."""
+    options = (
+        "--interface",
+        "asgi",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--log-level",
+        "warning",
+    )
+    with _running(folder, name, ("-m", "granian", *options, "agentplatform.asgi:application"), environment) as pid:
+        eventually(lambda: _answers(port), within=START_SECONDS)
+        yield pid
+
+
 def _running(
     folder: Path, name: str, command: tuple[str, ...], environment: dict[str, str]
 ) -> contextlib.AbstractContextManager[int]:
@@ -46,3 +68,9 @@ def _running(
 
 def _listens(pid: int) -> bool:
     return Process.objects.filter(kind="worker", name__endswith=f":{pid}").exists()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"http://{LOOPBACK}:{port}/health/live", timeout=5).is_success
+    return False

@@ -1,0 +1,37 @@
+"""The client's conversations."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from agentplatform_client._async.transport import AsyncTransport
+from agentplatform_client._requests import Request, query, segment
+from agentplatform_client.models import Conversation, ConversationPage
+
+PATH = "/agent/conversations"
+
+
+class AsyncConversations:
+    """`client.conversations`: list, read and delete them. One begins when a task first names its id."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def list(self) -> AsyncIterator[Conversation]:
+        """Give your client's conversations, the latest first, page by page as they are asked for."""
+        cursor: str | None = None
+        while True:
+            request = Request("GET", PATH, True, params=query(cursor=cursor))
+            page = await self._transport.call(request, ConversationPage)
+            for conversation in page.conversations:
+                yield conversation
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def get(self, conversation_id: str | UUID) -> Conversation:
+        """Give one conversation. Raises NotFound."""
+        return await self._transport.call(Request("GET", f"{PATH}/{segment(conversation_id)}", True), Conversation)
+
+    async def delete(self, conversation_id: str | UUID) -> None:
+        """Delete a conversation and what it holds."""
+        await self._transport.send(Request("DELETE", f"{PATH}/{segment(conversation_id)}", True))
