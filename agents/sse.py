@@ -30,26 +30,44 @@ def event_stream(
     While PostgreSQL cannot be reached the stream breaks off, and the client goes on from its last event.
     """
     response = StreamingHttpResponse(
-        _told(task_id, after, on_gone), content_type="text/event-stream", headers=dict(headers or {})
+        _Told(_told(task_id, after), on_gone), content_type="text/event-stream", headers=dict(headers or {})
     )
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _told(task_id: UUID, after: Position, on_gone: Callable[[], None]) -> AsyncIterator[bytes]:
+class _Told:
+    """A stream's bytes. Who leaves before it has ended is gone, wherever the stream is then: not begun, waiting, or sending."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], on_gone: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._on_gone = on_gone
+        self._has_ended = False
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except StopAsyncIteration:
+            self._has_ended = True
+            raise
+
+    def close(self) -> None:
+        """Django says so, in a thread, when it is done with the answer."""
+        if not self._has_ended:
+            self._loop.call_soon_threadsafe(self._on_gone)
+
+
+async def _told(task_id: UUID, after: Position) -> AsyncIterator[bytes]:
     try:
         async for frame in frames(task_id, after):
-            if frame is None:
-                yield KEEP_ALIVE
-                continue
-            yield await _encoded(frame, task_id)
+            yield KEEP_ALIVE if frame is None else await _encoded(frame, task_id)
     except Unavailable:
         log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="database unreachable")
-    except (GeneratorExit, asyncio.CancelledError):
-        # The client went away. Had the task ended, there would be nothing left to do for it.
-        on_gone()
-        raise
 
 
 async def _encoded(frame: Frame, task_id: UUID) -> bytes:

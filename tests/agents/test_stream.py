@@ -1,13 +1,18 @@
 """Streamed tasks, and following a task's events."""
 
+import asyncio
 import json
+from typing import Any
 
 import pytest
 from redis import Redis
 
+from agentplatform.asgi import application
+from agents import running
 from agents.engine.events import TaskEnded
 from agents.models import Event
 from tests import outages
+from tests.accounts.loops import run
 from tests.api import Persona, ServerEvent, Stream
 from tests.fixtures import Logs
 from tests.scripted_model import ScriptedModel, cut, text, tool_call
@@ -194,6 +199,44 @@ def test_unless_it_said_so(alice: Persona, model: ScriptedModel) -> None:
         task_id = stream.until("step.started").data["task_id"]
     assert alice.ended(task_id)["status"] == "cancelled"
     assert model.requests[0].was_abandoned()
+
+
+@pytest.mark.parametrize("at", ["http.response.start", "http.response.body"])
+def test_a_connection_lost_while_something_is_sent_counts_too(alice: Persona, model: ScriptedModel, at: str) -> None:
+    model.holds("Never read.")
+    run(_lost(at, alice.key, {"task": "Tell me.", "stream": True, "on_disconnect": "cancel"}))
+    (task,) = alice.get("/agent/tasks").json()["tasks"]
+    assert task["status"] == "cancelled"
+
+
+async def _lost(at: str, key: str, body: dict[str, Any]) -> None:
+    """A request whose client is gone when the first such message is to be sent, as the server tells the application."""
+    gone, messages = asyncio.Event(), [{"type": "http.request", "body": json.dumps(body).encode()}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == at:
+            gone.set()
+            await asyncio.Event().wait()
+
+    headers = [
+        (b"authorization", f"Bearer {key}".encode()),
+        (b"content-type", b"application/json"),
+        (b"host", b"localhost"),
+    ]
+    path = "/agent/execute"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    await application(scope, receive, send)
+    await running.all_left()
 
 
 def test_the_journal_ends_once(alice: Persona) -> None:
