@@ -112,9 +112,7 @@ class Platform:
     @contextlib.contextmanager
     def worker(self, *options: str) -> Iterator[int]:
         """A Celery worker."""
-        command = [
-            sys.executable, "-m", "celery", "-A", "agentplatform", "worker", "--without-mingle", "--without-gossip", *options,
-        ]  # fmt: skip
+        command = [sys.executable, "-m", "celery", "-A", "agentplatform", "worker", *options]
         with self._running("worker", command) as pid:
             yield pid
 

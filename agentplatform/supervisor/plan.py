@@ -71,9 +71,7 @@ def web(plan: Plan) -> Program:
 def worker(plan: Plan) -> Program:
     """An ordinary Celery worker."""
     python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
-    # Workers that look for each other at the start wait a second, and have nothing to tell each other.
-    options = ["--without-mingle", "--without-gossip"]
-    return _ours(plan, "worker", [*python, "-m", "celery", "-A", "agentplatform", "worker", *options])
+    return _ours(plan, "worker", [*python, "-m", "celery", "-A", "agentplatform", "worker"])
 
 
 def sweeper(plan: Plan) -> Program:

@@ -21,7 +21,7 @@ case $part in
         ;;
     worker)
         python manage.py requiremigrated
-        exec celery -A agentplatform worker --without-mingle --without-gossip
+        exec celery -A agentplatform worker
         ;;
     sweeper)
         python manage.py requiremigrated
