@@ -72,8 +72,8 @@ execute = operation(
         _header("Retry-After", "Seconds to wait before asking.", response=[202], kind=int),
     ],
     extensions=error_codes(
-        "prompt_injection_detected", "budget_exceeded", "idempotency_key_reused", "model_failed", "tool_failed", "max_steps",
-        "output_invalid", "attempts_exhausted", "timed_out",
+        "prompt_injection_detected", "budget_exceeded", "conflict", "idempotency_key_reused", "model_failed", "tool_failed",
+        "max_steps", "output_invalid", "attempts_exhausted", "timed_out",
     ),
     examples=[
         example("In the request", {"task": "Summarise the benefits of Django", "context": {"audience": "beginner"}}),

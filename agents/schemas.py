@@ -148,7 +148,9 @@ class ExecuteRequest(Body):
     context: Annotated[JsonObject, AfterValidator(_context)] = Field(default_factory=dict)
     async_execution: bool = False
     stream: bool = False
-    conversation_id: UuidText | None = None
+    conversation_id: Annotated[
+        UuidText | None, Field(description="Tasks that name the same one know what was said in the earlier ones.")
+    ] = None
     output_schema: Annotated[JsonObject, AfterValidator(_schema)] | None = None
     limits: Limits = Field(default_factory=Limits)
     cache: Literal["use", "refresh", "bypass"] = "use"
@@ -177,7 +179,7 @@ class TaskUsage(BaseModel):
 
 
 class TaskError(BaseModel):
-    """Why a task failed."""
+    """Why a task failed, or was cancelled by a later one of its conversation."""
 
     code: str
     message: str

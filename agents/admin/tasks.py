@@ -69,7 +69,7 @@ class TaskAdmin(ReadOnly):
                     ("calls", "tokens"),
                     ("cost", "ran"),
                     ("is_cached", "request_id"),
-                    "guard_rule",
+                    ("guard_rule", "conversation_id"),
                     "replays",
                 )
             },

@@ -31,6 +31,7 @@ class ConversationAdmin(ReadOnly):
     search_fields = ("=conversation_id", "=client__name")
     search_help_text = "A conversation's id, or a client's name"
     paginator = InfinitePaginator
+    actions = None  # one by one: nobody counts the rows, so nobody would know what “all” are
     fieldsets = (
         (
             None,
@@ -67,25 +68,12 @@ class ConversationAdmin(ReadOnly):
             return HttpResponseRedirect(reverse("admin:conversations_conversation_changelist"))
         return shown
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        try:
-            shown: HttpResponse = super().changelist_view(request, extra_context)
-        except (Conflict, NotFound) as refusal:
-            messages.error(request, f"Nothing was deleted. {refusal.detail}")
-            return HttpResponseRedirect(request.get_full_path())
-        return shown
-
     def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
         """As a client's own DELETE, written down without a word of what was said."""
         with transaction.atomic():
             forgetting.delete(obj.client_id, obj.conversation_id)
             known = {"id": str(obj.conversation_id), "client": str(obj.client), "turns": obj.turns}
             audit.record(audit.operator(request), "deleted", obj, before=known)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:
-        with transaction.atomic():
-            for conversation in queryset:
-                self.delete_model(request, conversation)
 
     @display(description="its tasks")
     def tasks(self, conversation: Conversation) -> SafeString:
