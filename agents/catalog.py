@@ -83,6 +83,17 @@ SHIPPED = (
         tools=("run_python",),
     ),
     ShippedAgent(
+        slug="librarian",
+        description="Answers from the documents that operators uploaded, and cites them.",
+        instructions=(
+            "You answer from documents. Search them before you answer, again with other words when that does not suffice. Say "
+            "only what the passages say, and put the mark of the passage, such as [Handbook, p. 12], behind each statement. "
+            f"Where they do not say it, say that the documents do not.\n{STYLE}"
+        ),
+        tools=("knowledge_search",),
+        cache_seconds=0,
+    ),
+    ShippedAgent(
         slug="auto",
         description="Chooses the agent that fits the task and hands over to it.",
         instructions=f"You are a helpful, versatile assistant. Do the task yourself.\n{STYLE}",

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import IntegrityError, transaction
 
 from agentplatform.logs import log
 from agents import draining
@@ -18,7 +17,6 @@ from agents.knowledge.child import Extracted, Interrupted, extract
 from agents.knowledge.extraction.blocks import CannotRead
 from agents.knowledge.models import Document, DocumentFile
 
-Status = Document.Status
 Became = Literal["ready", "failed", "void"]
 TELL_SECONDS = 1.0
 
@@ -57,7 +55,10 @@ def read(held: waiting.Claim, *, is_unwanted: Callable[[], bool] = lambda: False
     except Interrupted:
         waiting.give_back(held)
         return "void"
-    return "ready" if _keep(held, document, extracted) else "void"
+    except KeyboardInterrupt:
+        waiting.give_back(held)
+        raise
+    return "ready" if _keep(held, document.pk, extracted) else "void"
 
 
 class _Teller:
@@ -74,24 +75,20 @@ class _Teller:
             self._told_at = time.monotonic()
 
 
-def _keep(held: waiting.Claim, document: Document, extracted: Extracted) -> bool:
+def _keep(held: waiting.Claim, document_id: int, extracted: Extracted) -> bool:
     """Let agents find the new passages instead of the old ones; False, and nothing is changed, when the claim is void.
 
     All passages come this way before anybody can find them: a guard over what operators upload belongs here.
     """
-    with transaction.atomic():
-        is_ours = waiting.held_by(held).update(
-            status=Status.READY,
-            reason=extracted.remark,
-            percent=100,
-            pages=extracted.pages,
-            characters=extracted.characters,
-            passages_count=len(extracted.passages),
-            read_at=Now(),
-            lease_expires_at=None,
-        )
-        if is_ours:
-            document.passages.all().delete()
+    try:
+        with transaction.atomic():
             # As it is called now, not as it was when the reading began.
-            index.add(Document.objects.select_related("collection").get(pk=document.pk), extracted.passages)
-    return bool(is_ours)
+            document = Document.objects.select_related("collection").get(pk=document_id)
+            document.passages.all().delete()
+            index.add(document, extracted.passages)
+            # Last, so that the document is locked for no longer than this takes.
+            if not waiting.done(held, extracted):
+                raise Interrupted
+    except (Document.DoesNotExist, IntegrityError, Interrupted):
+        return False  # deleted, being written by another, or taken by another
+    return True

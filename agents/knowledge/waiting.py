@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from agentplatform.celery import app
+from agents.knowledge.child import Extracted
 from agents.knowledge.extraction.blocks import CannotRead
 from agents.knowledge.models import Document
 
@@ -20,7 +21,7 @@ REMIND_AFTER = timedelta(seconds=15)
 # Beyond the time that reading may take: for the passages to be written.
 TO_WRITE = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
-BATCH = 100
+BATCH = 1000
 Status = Document.Status
 
 
@@ -70,6 +71,21 @@ def give_back(held: Claim) -> None:
     held_by(held).update(status=Status.WAITING, lease_expires_at=None, announced_at=None, attempts=F("attempts") - 1)
 
 
+def done(held: Claim, extracted: Extracted) -> bool:
+    """Say that it is read, and what was found; False when the claim is void."""
+    read = held_by(held).update(
+        status=Status.READY,
+        reason=extracted.remark,
+        percent=100,
+        pages=extracted.pages,
+        characters=extracted.characters,
+        passages_count=len(extracted.passages),
+        read_at=Now(),
+        lease_expires_at=None,
+    )
+    return bool(read)
+
+
 def fail(held: Claim, reason: CannotRead) -> None:
     """Say why it cannot be read. What it said before stays in use."""
     held_by(held).update(status=Status.FAILED, reason=str(reason), lease_expires_at=None)
@@ -82,13 +98,15 @@ def held_by(held: Claim) -> QuerySet[Document]:
 
 def take_back() -> int:
     """Let those wait again whose reader went away, or fail after three. Returns how many."""
-    gone = Document.objects.filter(status=Status.READING, lease_expires_at__lt=Now())
-    failed = gone.filter(attempts__gte=MAX_ATTEMPTS).update(
-        status=Status.FAILED,
-        reason=f"Reading it was begun {MAX_ATTEMPTS} times, and each time the process that did so went away.",
-        lease_expires_at=None,
-    )
-    return failed + gone.update(status=Status.WAITING, lease_expires_at=None, announced_at=None)
+    with transaction.atomic():
+        gone = _free(Document.objects.filter(status=Status.READING, lease_expires_at__lt=Now()))
+        failed = gone.filter(attempts__gte=MAX_ATTEMPTS).update(
+            status=Status.FAILED,
+            reason=f"Reading it was begun {MAX_ATTEMPTS} times, and each time the process that did so went away.",
+            lease_expires_at=None,
+        )
+        again = gone.filter(status=Status.READING)
+        return failed + again.update(status=Status.WAITING, lease_expires_at=None, announced_at=None)
 
 
 def remind() -> int:
@@ -97,7 +115,14 @@ def remind() -> int:
     Raises kombu's OperationalError when the broker cannot be reached.
     """
     is_untold = Q(announced_at=None) | Q(announced_at__lt=Now() - REMIND_AFTER)
-    told = Document.objects.filter(is_untold, status=Status.WAITING).update(announced_at=Now())
+    with transaction.atomic():
+        told = _free(Document.objects.filter(is_untold, status=Status.WAITING)).update(announced_at=Now())
     if told:
         app.send_task(JOB, queue=settings.CELERY_TASK_DEFAULT_QUEUE, retry=False)
     return told
+
+
+def _free(documents: QuerySet[Document]) -> QuerySet[Document]:
+    """These documents, now locked, without those that others have locked: no sweeper waits for anybody."""
+    locked = documents.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH]
+    return Document.objects.filter(pk__in=list(locked))

@@ -11,7 +11,7 @@ from agents.models import Agent, AgentVersion
 from agents.tools import registry
 from tests.fixtures import World
 
-SLUGS = ["general", "research", "analyst", "writer", "coder", "auto", "critic", "editor"]
+SLUGS = ["general", "research", "analyst", "writer", "coder", "librarian", "auto", "critic", "editor"]
 
 
 def shipped(slug: str, *delegates: str, tools: tuple[str, ...] = ()) -> ShippedAgent:
@@ -98,7 +98,7 @@ def test_it_says_both_when_some_are_missing(database: World) -> None:
     Agent.objects.filter(slug="auto").delete()
     assert publish() == [
         "Published: auto.",
-        "Left as they are: general, research, analyst, writer, coder, critic, editor.",
+        "Left as they are: general, research, analyst, writer, coder, librarian, critic, editor.",
     ]
 
 

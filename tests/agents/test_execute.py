@@ -120,7 +120,9 @@ def test_it_takes_a_body_without_content_length(alice: Persona) -> None:
 
 def test_the_types_are_those_the_key_may_call(alice: Persona) -> None:
     agents = {agent["slug"]: agent for agent in alice.get("/agent/types").json()["agents"]}
-    assert set(agents) == {"general", "research", "analyst", "writer", "coder", "auto", "critic", "editor"}
+    assert set(agents) == {
+        "general", "research", "analyst", "writer", "coder", "auto", "critic", "editor", "librarian",
+    }  # fmt: skip
     assert "calculator" in agents["analyst"]["tools"]
     assert agents["auto"]["delegates"]
     assert agents["general"]["limits"]["max_cost_usd"] == "0.5"

@@ -29,7 +29,7 @@ STATUS_COLOURS = {"waiting": "info", "reading": "info", "ready": "success", "fai
 UNREAD = (Document.Status.WAITING, Document.Status.READING)
 LOOK_AGAIN_SECONDS = "3"
 FACTS = (
-    "collection", "shown_status", "reason", "file_link", "size", "pages", "characters", "passages_link", "uploaded_at", "read_at",
+    "collection", "state", "reason", "file_link", "size", "pages", "characters", "passages_link", "uploaded_at", "read_at",
     "sha256",
 )  # fmt: skip
 
@@ -155,8 +155,11 @@ class DocumentAdmin(Audited):
 
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, document: Document) -> tuple[str, str]:
-        progress = f" {document.percent} %" if document.status == Document.Status.READING and document.percent else ""
-        return document.status, f"{document.get_status_display().lower()}{progress}"
+        return document.status, _state(document)
+
+    @display(description="status")
+    def state(self, document: Document) -> str:
+        return _state(document)
 
     @display(description="size", ordering="size_bytes")
     def size(self, document: Document) -> str:
@@ -174,6 +177,11 @@ class DocumentAdmin(Audited):
             '<a href="{}?document__id__exact={}" class="text-primary-600">{}</a>',
             address, document.pk, document.passages_count,
         )  # fmt: skip
+
+
+def _state(document: Document) -> str:
+    progress = f" {document.percent} %" if document.status == Document.Status.READING and document.percent else ""
+    return f"{document.get_status_display().lower()}{progress}"
 
 
 def _look_again(page: HttpResponse, is_unread: bool) -> HttpResponse:

@@ -19,6 +19,7 @@ from agents.knowledge.models import Collection
 
 class FilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
+    template_name = "knowledge/files_input.html"
 
 
 class FilesField(forms.FileField):

@@ -6,9 +6,11 @@ the end: `done` with what it read, or `refused` with a sentence.
 
 import importlib
 import json
+import os
 import resource
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from agents.knowledge.extraction.blocks import Block, CannotRead, outlined
@@ -16,6 +18,8 @@ from agents.knowledge.extraction.sources import Caps, Reader, Source
 from agents.knowledge.extraction.splitting import passages
 
 READERS = {"text": "plain_text", "markdown": "markdown", "html": "html", "docx": "word", "pdf": "pdf"}
+NICENESS = 10
+MOST_PASSAGES = 20_000
 NO_TEXT = "It holds no text. If it is scanned, have the text recognised (OCR), then upload it again."
 
 
@@ -35,6 +39,9 @@ def main() -> None:
 
 
 def _bound(memory_bytes: int, cpu_seconds: int) -> None:
+    # Should the machine lack memory, the kernel is to end this process and not the worker that started it.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     for nothing in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
@@ -46,6 +53,8 @@ def _read(name: str, content: bytes, caps: Caps) -> None:
     source = reader(content, caps)
     count = characters = 0
     for passage in passages(_watched(source, caps)):
+        if passage.number > MOST_PASSAGES:
+            raise CannotRead(f"It has more than {MOST_PASSAGES:,} sections. Upload it in parts.")
         count, characters = passage.number, passage.end
         _say(
             {

@@ -30,17 +30,6 @@ QUESTION: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def librarian(alice: Persona) -> Agent:
-    """An agent that may search, and what it may read is what collections say."""
-    agent = Agent.objects.create(slug="librarian")
-    AgentVersion.objects.create(
-        agent=agent, number=1, status="published", description="Looks it up.", instructions="Look it up.",
-        tools=["knowledge_search"], cache_seconds=0,
-    )  # fmt: skip
-    return agent
-
-
 def asked(persona: Persona, model: ScriptedModel, query: Any, answer: str = "Done.") -> str:
     """Have the librarian search; gives what the tool told the model."""
     model.answers(tool_call("knowledge_search", query=query), answer)
@@ -49,7 +38,7 @@ def asked(persona: Persona, model: ScriptedModel, query: Any, answer: str = "Don
     return str(model.requests[-1].body["messages"][-1]["content"])
 
 
-def test_an_answer_cites_the_passage(alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel) -> None:
+def test_an_answer_cites_the_passage(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     shelve("Rules", {"Handbook.md": HANDBOOK, "Canteen.txt": "Soup is served at noon."}, agents=["librarian"])
     model.answers(
         tool_call("knowledge_search", query="parental leave notice"), "Eight weeks [Handbook, Parental leave]."
@@ -64,17 +53,13 @@ def test_an_answer_cites_the_passage(alice: Persona, librarian: Agent, shelve: S
     assert "[Handbook, Parental leave] Leave › Parental leave" in steps, "a client sees what was cited"
 
 
-def test_who_may_read_no_collection_is_told_so(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_who_may_read_no_collection_is_told_so(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["general", "librarians", "LIBRARIAN"])
     told = asked(alice, model, "parental leave")
     assert told == "There are no documents for the agent 'librarian'; an operator has to let it read a collection."
 
 
-def test_only_the_agents_own_collections_are_searched(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_only_the_agents_own_collections_are_searched(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     shelve("Board", {"Secret.txt": "Parental leave will be shortened."}, agents=["general"])
     shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["writer", "librarian"])
     told = asked(alice, model, "parental leave")
@@ -82,9 +67,7 @@ def test_only_the_agents_own_collections_are_searched(
     assert "Secret" not in told
 
 
-def test_a_delegate_reads_what_it_may_itself(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_a_delegate_reads_what_it_may_itself(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     """Not what the agent may that called it."""
     shelve("Board", {"Secret.txt": "Parental leave will be shortened."}, agents=["secretary"])
     AgentVersion.objects.create(
@@ -102,9 +85,7 @@ def test_a_delegate_reads_what_it_may_itself(
     assert told.startswith("There are no documents for the agent 'librarian'")
 
 
-def test_what_is_deleted_is_not_found_any_more(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_what_is_deleted_is_not_found_any_more(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     """By a task that runs already, either."""
     collection = shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["librarian"])
     held = model.holds(tool_call("knowledge_search", query="parental leave"))
@@ -118,29 +99,25 @@ def test_what_is_deleted_is_not_found_any_more(
     assert not Passage.objects.exists()
 
 
-def test_a_page_of_a_pdf_is_cited_by_its_number(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_a_page_of_a_pdf_is_cited_by_its_number(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     pages = [f"Page {number} says {'little ' * 220}" for number in range(1, 4)]
     shelve("Rules", {"Hand[book].pdf": files.pdf(*pages, "Parental leave lasts.")}, agents=["librarian"])
     assert "[Hand(book), p. 4] (passage " in asked(alice, model, "parental")
 
 
-def test_a_text_without_headings_is_cited_by_its_part(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel
-) -> None:
+def test_a_text_without_headings_is_cited_by_its_part(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     shelve("Rules", {"Notes.txt": "\n\n".join(["word " * 250, "Parental leave lasts."])}, agents=["librarian"])
     assert "[Notes, part 2] (passage " in asked(alice, model, "parental")
 
 
-def test_nothing_found_says_what_to_try(alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel) -> None:
+def test_nothing_found_says_what_to_try(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["librarian"])
     assert asked(alice, model, "xylophone").startswith("No passage has any of these words.")
     assert asked(alice, model, "  ").startswith("The query is empty")
     assert "query" in asked(alice, model, ["a list"])
 
 
-def test_what_comes_is_bounded(alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel) -> None:
+def test_what_comes_is_bounded(alice: Persona, shelve: Shelve, model: ScriptedModel) -> None:
     long = "\n\n".join(f"# Leave {number}\n\nleave {'字' * 4500}" for number in range(8))
     shelve("Rules", {"Long.md": long}, agents=["librarian"])
     told = asked(alice, model, "leave")
@@ -149,16 +126,14 @@ def test_what_comes_is_bounded(alice: Persona, librarian: Agent, shelve: Shelve,
 
 
 @pytest.mark.parametrize("query", ["'; DROP TABLE knowledge_passage; --", "a & | ! (", "\u0000", "word " * 100_000])
-def test_a_model_may_ask_anything(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel, query: str
-) -> None:
+def test_a_model_may_ask_anything(alice: Persona, shelve: Shelve, model: ScriptedModel, query: str) -> None:
     shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["librarian"])
     assert asked(alice, model, query)
     assert "[Handbook" in asked(alice, model, "holiday")
 
 
 def test_while_documents_cannot_be_searched_the_task_goes_on(
-    alice: Persona, librarian: Agent, shelve: Shelve, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    alice: Persona, shelve: Shelve, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelve("Rules", {"Handbook.md": HANDBOOK}, agents=["librarian"])
     monkeypatch.setattr(search, "ALL_WORDS", "SELECT pg_sleep(20) /* {query} */")

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
@@ -139,13 +141,32 @@ def test_a_file_with_too_much_text_is_given_up(upload: Upload, settings: Setting
     assert as_it_is(document).reason == "It has more than 1,000 characters of text. Upload it in parts."
 
 
-def test_the_process_that_reads_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_that_reads_is_bounded_and_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
     with child._watched("text", lambda: False) as (process, _):
-        with open(f"/proc/{process.pid}/environ", "rb") as environment:
-            assert environment.read() == b""
+        about = Path(f"/proc/{process.pid}")
+        assert (about / "environ").read_bytes() == b""
+        # Its own first act; standard input keeps it waiting behind that.
+        assert eventually(lambda: (about / "oom_score_adj").read_text() == "1000\n")
+        assert eventually(lambda: "Max address space         536870912" in (about / "limits").read_text())
         assert process.poll() is None
     assert process.poll() is not None, "it ends with the block"
+
+
+def test_a_file_of_too_many_sections_is_given_up(upload: Upload) -> None:
+    document = upload("many.md", b"".join(b"# %d\n\nb\n\n" % number for number in range(20_001)))
+    reading.read_waiting()
+    assert as_it_is(document).reason == "It has more than 20,000 sections. Upload it in parts."
+
+
+def test_a_sweeper_waits_for_nobody(upload: Upload) -> None:
+    upload()
+    with transaction.atomic():
+        Document.objects.select_for_update().get()
+        with ThreadPoolExecutor(1) as sweeping:
+            assert sweeping.submit(waiting.remind).result(5) == 0
+            assert sweeping.submit(waiting.take_back).result(5) == 0
+            sweeping.submit(connections.close_all).result()
 
 
 def test_a_worker_that_stops_gives_the_document_back(upload: Upload, settings: Settings) -> None:
