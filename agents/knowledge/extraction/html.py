@@ -14,6 +14,8 @@ UNSEEN = {
     "script", "select", "style", "svg", "template", "video",
 }  # fmt: skip
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
+STOPPED = "ERR_RESOURCE_LIMIT"
+"""What the parser notes where it leaves the rest of a page out: all else it makes the best of, as browsers do."""
 PREFORMATTED = -1
 """Where a piece of code or the like ends: its spaces and line ends stay."""
 # What interrupts a line of text.
@@ -29,11 +31,15 @@ def read(content: bytes, _: Caps) -> Source:
     """A page, in the encoding that it declares, else UTF-8. Raises CannotRead."""
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise CannotRead("It is not text but binary data.")
-    parser = lxml_html.HTMLParser(encoding=None if _declares_encoding(content) else "utf-8", remove_comments=True)
+    parser = lxml_html.HTMLParser(
+        encoding=None if _declares_encoding(content) else "utf-8", remove_comments=True, huge_tree=True
+    )
     try:
         root = lxml_html.document_fromstring(content, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise damage(error, "It is no HTML page that can be read.") from error
+    if any(entry.type_name == STOPPED for entry in parser.error_log):
+        raise CannotRead("Its elements are nested too deeply to be read.")
     return Source(_parts(root))
 
 

@@ -21,11 +21,11 @@ def read(content: bytes, _: Caps) -> Source:
 def _parts(text: str) -> Parts:
     lines = text.split("\n")
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for place, token in enumerate(tokens):
         if token.level or token.nesting < 0 or token.map is None:
             continue
-        if token.type == "heading_open" and following is not None:
-            if said := heading(int(token.tag[1]), _words(following)):
+        if token.type == "heading_open":
+            if said := heading(int(token.tag[1]), _words(tokens[place + 1])):
                 yield said
         elif written := "\n".join(lines[slice(*token.map)]).strip("\n").rstrip():
             yield Paragraph(written)

@@ -1,13 +1,21 @@
 """Files of each kind, read by the process that reads files."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypdf import PdfWriter
 
 from agents.knowledge.child import Extracted, extract
-from agents.knowledge.extraction.blocks import CannotRead
+from agents.knowledge.extraction import html, markdown, pdf, plain_text, word
+from agents.knowledge.extraction.blocks import CannotRead, outlined
+from agents.knowledge.extraction.sources import Caps
+from agents.knowledge.extraction.splitting import passages
 from tests.agents.knowledge import files
 
 Read = Callable[[str, bytes | str], Extracted]
@@ -89,6 +97,7 @@ def test_a_pdfs_bookmarks_are_its_headings(read: Read) -> None:
     ]
 
 
+PDF, WORD = files.pdf("Thirty days.", "Six months."), files.word(("Heading 1", "Leave"), ("", "Thirty days."))
 PROTECTED = "protected by a password"
 
 
@@ -100,6 +109,7 @@ PROTECTED = "protected by a password"
         ("markdown", "Grüße".encode("latin-1"), "not text in UTF-8"),
         ("html", b"\x00\x01\x02", "not text but binary data"),
         ("html", b"<html></html>", "no text"),
+        ("html", b"<div>" * 5000 + b"deep", "nested too deeply"),
         ("text", b" \n \n", "no text"),
         ("pdf", b"%PDF-1.4 and then nothing", "no PDF that can be read"),
         ("pdf", files.pdf("Whole.")[:250], "no PDF that can be read"),
@@ -120,3 +130,24 @@ def test_a_pdf_that_only_forbids_copying_is_read(read: Read) -> None:
     writer.encrypt(user_password="", owner_password="x", algorithm="RC4-128")
     writer.write(written)
     assert outline(read("pdf", written.getvalue())) == [("", "Open to all.")]
+
+
+def test_html_of_any_depth_that_is_read_is_read_whole(read: Read) -> None:
+    nested = "<div>" * 1500 + "deep" + "</div>" * 1500 + "<p>after"
+    assert outline(read("html", nested)) == [("", "deep\n\nafter")]
+
+
+@given(st.binary(max_size=500) | st.text(max_size=300).map(str.encode), st.sampled_from([plain_text, markdown, html]))
+def test_any_bytes_are_read_or_refused_with_a_sentence(content: bytes, format_: Any) -> None:
+    with suppress(CannotRead):
+        for passage in passages(outlined(format_.read(content, Caps(pages=10, characters=10_000)).parts)):
+            assert passage.text.strip()
+            assert not re.search("[\x00-\x08\u200b\u202e\U000e0041\ud800-\udfff]", passage.text)
+
+
+@given(st.integers(0, 1200), st.binary(min_size=1, max_size=8), st.sampled_from([(pdf, PDF), (word, WORD)]))
+@settings(max_examples=60)
+def test_any_damage_is_read_or_refused_with_a_sentence(place: int, damage: bytes, file: tuple[Any, bytes]) -> None:
+    reader, whole = file
+    with suppress(CannotRead):
+        list(reader.read(whole[:place] + damage + whole[place + len(damage) :], Caps(10, 10_000)).parts)
