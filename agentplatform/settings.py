@@ -1,6 +1,7 @@
 """Django settings: the environment first, read once and typed; then what Django and the packages want of it."""
 
 import os
+import shlex
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -323,6 +324,11 @@ PROMETHEUS_MULTIPROC_DIR = environment.text(
 )
 # fmt: on
 
+for _entry in MCP_STDIO_COMMANDS:
+    try:
+        shlex.split(_entry)
+    except ValueError:
+        environment.refuse("MCP_STDIO_COMMANDS", f"{_entry!r} is no command as in a shell: a quotation mark is open.")
 for _entry in EGRESS_ALLOWED:
     try:
         permits.parse(_entry)

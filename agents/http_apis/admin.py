@@ -20,6 +20,11 @@ class HttpApiAdmin(ToolsetAdmin):
     form = HttpApiForm
     list_display = ("name", "title", "base_url", "is_active", "offered_count", "waiting_count", "looked_up_at")
     look_up_is = "The platform reads the document again, which it fetches anew where the API has a URL of it."
+    conditional_fields: ClassVar[dict[str, str]] = {
+        "credential_name": "scheme == 'header' || scheme == 'query'",
+        "user": "scheme == 'basic'",
+        "secret": "scheme != 'none'",
+    }
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("name", "title", "is_active")}),
         ("Document", {"fields": ("pasted", "uploaded", "document_url", "shown_document")}),

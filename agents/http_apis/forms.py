@@ -18,13 +18,13 @@ class HttpApiForm(ToolsetForm):
     endpoint: ClassVar[tuple[str, ...]] = ("base_url", "scheme", "credential_name")
 
     pasted = forms.CharField(
-        label="document",
+        label="Document",
         required=False,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "spellcheck": "false"}),
         help_text="An OpenAPI document, 3.0 or 3.1, in JSON or YAML. Empty keeps what is there.",
     )
-    uploaded = forms.FileField(label="or a file", required=False, widget=UnfoldAdminFileFieldWidget)
+    uploaded = forms.FileField(label="Or a file", required=False, widget=UnfoldAdminFileFieldWidget)
     user = forms.CharField(
         required=False,
         max_length=500,

@@ -84,7 +84,7 @@ class HttpApi(Toolset):
 class HttpOperation(ToolsetTool):
     """One operation of an API."""
 
-    api = models.ForeignKey(HttpApi, models.CASCADE, related_name="tools", editable=False)
+    api = models.ForeignKey(HttpApi, models.CASCADE, related_name="tools", editable=False, verbose_name="API")
 
     class Meta(ToolsetTool.Meta):
         verbose_name = "HTTP operation"

@@ -20,6 +20,12 @@ class McpServerAdmin(ToolsetAdmin):
         "The platform connects to the server, or starts its command, with the credentials that are stored, asks for its tools, "
         "and closes the connection again."
     )
+    conditional_fields: ClassVar[dict[str, str]] = {
+        "url": "transport == 'http'",
+        "http_headers": "transport == 'http'",
+        "command": "transport == 'stdio'",
+        "variables": "transport == 'stdio'",
+    }
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("name", "is_active")}),
         ("Connection", {"fields": ("transport", "url", "command", ("connect_seconds", "call_seconds"))}),

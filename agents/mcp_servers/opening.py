@@ -78,5 +78,6 @@ def fault_of(error: BaseException, spec: ServerSpec) -> CannotConnect:
     if isinstance(error, MCPError) and code == OURS:
         return CannotConnect(error.message)
     if isinstance(error, MCPError):
-        return CannotConnect(f"it answers: {without(spec.secrets(), error.message)[:MAX_TOLD_CHARACTERS]}")
+        said = without(spec.secrets(), error.message)[:MAX_TOLD_CHARACTERS]
+        return CannotConnect("it refuses to begin", f"It answers: {said}")
     return CannotConnect(f"the connection failed ({type(error).__name__})")

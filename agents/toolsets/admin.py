@@ -103,11 +103,12 @@ class ToolsetAdmin(Audited):
     def shown_look_up(self, toolset: Toolset) -> SafeString | str:
         if toolset.looked_up_at is None:
             return "Never: use the button “Look up tools”."
-        return format_html('{:%Y-%m-%d %H:%M} UTC<div class="written">{}</div>', toolset.looked_up_at, toolset.fault)
+        at = f"{toolset.looked_up_at:%Y-%m-%d %H:%M} UTC"
+        return format_html('{}<div class="written">{}</div>', at, toolset.fault)
 
     @display(description="Tools")
     def tools_table(self, toolset: Any) -> SafeString | str:
-        tools = list(toolset.tools.all())
+        tools = list(toolset.tools.all()) if toolset.pk else []
         if not tools:
             return "None yet."
         name = f"admin:{self.opts.app_label}_{tools[0]._meta.model_name}"
@@ -194,13 +195,23 @@ class ToolsetToolAdmin(ModelAdmin):
         else:
             self.message_user(request, f"{obj} is {shown_state(obj)}; nothing was approved.", messages.WARNING)
 
-    @action(description="Save and take the approval back", permissions=["approve"])
+    @action(description="Save and take the approval back", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, obj: Any) -> None:
         if approving.withdraw([obj], audit.operator(request)):
             self.message_user(request, f"{obj} is not offered any more.")
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return request.user.is_active and request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+        """For a list, or for a tool of which an approval would change something."""
+        is_due = object_id is None or self._is_in(object_id, State.NEW, State.CHANGED)
+        return is_due and self.has_change_permission(request)
+
+    def has_withdraw_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """For a list, or for a tool that has an approval."""
+        is_due = object_id is None or self._is_in(object_id, State.APPROVED, State.CHANGED)
+        return is_due and self.has_change_permission(request)
+
+    def _is_in(self, object_id: Any, *states: str) -> bool:
+        return bool(self.model._default_manager.filter(pk=object_id, state__in=states).exists())
 
     @admin.action(description="Approve those that are new", permissions=["approve"])
     def approve_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -249,12 +260,18 @@ def beside(tool: ToolsetTool, name: str, now: Any) -> SafeString:
     """What it is now; beside it what was approved, where that was something else."""
     approved = (tool.approved or {}).get(name)
     if tool.approved is None or approved == now:
-        return format_html('<div class="written">{}</div>', _written(now))
+        return format_html('<div class="{}"><div class="written">{}</div></div>', _look(now), _written(now))
     return format_html(
-        '<table class="changes"><tr><th>approved</th><td class="written">{}</td></tr>'
+        '<table class="changes {}"><tr><th>approved</th><td class="written">{}</td></tr>'
         '<tr><th>now</th><td class="written">{}</td></tr></table>',
+        _look(now),
         _written(approved), _written(now),
     )  # fmt: skip
+
+
+def _look(value: Any) -> str:
+    """JSON in letters of one width."""
+    return "" if isinstance(value, str) else "journal"
 
 
 def _written(value: Any) -> str:

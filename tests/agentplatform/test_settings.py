@@ -46,6 +46,8 @@ BAD = [
     ("BREAKER_FAILURES", "0", "1 to 10000"),
     ("BREAKER_WINDOW_SECONDS", "-1", "0.1 to 3600"),
     ("BREAKER_OPEN_SECONDS", "long", "0.1 to 3600"),
+    ("MCP_STDIO_COMMANDS", "uvx 'a", "a quotation mark is open"),
+    ("MCP_IDLE_SECONDS", "0", "1 to 86400"),
     ("CREDENTIALS_KEYS", f"{SECRET},short", "at least 32 characters"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
 ]

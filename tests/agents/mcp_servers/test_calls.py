@@ -56,6 +56,7 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.timeout(180)  # the package's own server takes seconds to start
 @pytest.mark.parametrize("way", ["stdio", "http"])
 def test_each_kind_of_answer_is_told_in_text(
     desk: MakeDesk, ask: Ask, http_server: str, way: str, tmp_path: Path

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,13 @@ def test_an_operator_adds_a_server_and_an_agent_works_with_it(
     looked_up = operator.post(f"{SERVERS}{server.pk}/look-up/", follow=True).content.decode()
     assert "5 tools; new: desk__add, desk__die, desk__environment, desk__hang, desk__work." in looked_up
     assert "desk__add" in looked_up
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in looked_up
     add = McpTool.objects.get(name="desk__add")
     page = operator.get(f"{TOOLS}{add.pk}/change/").content.decode()
     assert "Add two numbers." in page
     assert add.state == "new"
+    assert "Save and approve" in page
+    assert "take the approval back" not in page
     everything = {"action": "approve_chosen", "_selected_action": [str(tool.pk) for tool in McpTool.objects.all()]}
     assert "5 of the chosen tools approved" in operator.post(TOOLS, everything, follow=True).content.decode()
     hire("desk__add")
