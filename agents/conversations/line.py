@@ -101,6 +101,7 @@ def leave(conversation: Conversation, task_id: UUID) -> None:
 
 def _call(task: Task) -> None:
     """Let a task be claimed. A process that waits for its turn hears of it by itself; a worker steps in where none does."""
-    Outbox.objects.create(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
+    row = Outbox(task=task, publish_at=Now() + REPUBLISH_AFTER, published=1)
+    Outbox.objects.bulk_create([row], ignore_conflicts=True)  # whatever was there, an end must not fail of it
     if task.mode == Task.Mode.BACKGROUND:
         transaction.on_commit(partial(outbox.announce, task))

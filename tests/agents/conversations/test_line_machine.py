@@ -45,10 +45,10 @@ class Desk:
         key = ApiKey.objects.filter(client__name="Wonderland")[0]
         return cls(key, AgentVersion.objects.get(agent__slug="general", status="published"))
 
-    def accept(self, conversation_id: UUID, status: str, task: str = "What is it?") -> Task:
-        past = reading.read(self.key.client_id, conversation_id)
+    def accept(self, conversation_id: UUID, status: str, past: e.ConversationRead | None = None) -> Task:
+        past = past or reading.read(self.key.client_id, conversation_id)
         opening = e.TaskAccepted(
-            agent="general", team={"general": self.version.pk}, input=TaskInput(task),
+            agent="general", team={"general": self.version.pk}, input=TaskInput("What is it?"),
             limits=RunLimits(Decimal(1), 100, 12, 60),
         )  # fmt: skip
         row = {
@@ -160,6 +160,21 @@ def test_the_line_holds_in_any_order(database: World) -> None:
             max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_what_was_read_too_early_is_read_again(database: World) -> None:
+    """Between the reading for a request and its acceptance another task came and ended."""
+    desk, conversation_id = Desk.open(), uuid4()
+    early = reading.read(desk.key.client_id, conversation_id)
+    other = desk.accept(conversation_id, Status.RUNNING)
+    desk.end(other.pk, other.lease_token, "completed")
+    task = desk.accept(conversation_id, Status.RUNNING, early)
+    assert (task.status, task.waits) == (Status.QUEUED, False)
+    assert Outbox.objects.filter(task=task).exists(), "whoever is there may claim it at once"
+    claim = lifecycle.claim(task.pk)
+    assert claim is not None
+    assert claim.past is not None
+    assert [turn.content for turn in claim.past.turns] == ["What is it?", str(other.pk)]
 
 
 def a_process(desk: Desk, conversation_id: UUID, seed: int) -> None:
