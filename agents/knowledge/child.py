@@ -84,15 +84,12 @@ def _watched(
     deadline = time.monotonic() + seconds
 
     def watch() -> None:
-        while not is_over.wait(LOOK_SECONDS):
-            if time.monotonic() > deadline:
-                ended_by.append(CannotRead(f"Reading it takes more than {seconds} s. Upload it in smaller parts."))
-            elif is_unwanted():
-                ended_by.append(Interrupted())
-            else:
-                continue
-            process.kill()
-            return
+        while not (is_late := time.monotonic() > deadline) and not is_unwanted():
+            if is_over.wait(LOOK_SECONDS):
+                return
+        told = f"Reading it takes more than {seconds} s. Upload it in smaller parts."
+        ended_by.append(CannotRead(told) if is_late else Interrupted())
+        process.kill()
 
     watcher = threading.Thread(target=watch, name="reading", daemon=True)
     watcher.start()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
+from pytest_django import Settings
 
 from agents.knowledge import reading
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
@@ -68,3 +69,20 @@ def test_an_operator_brings_documents_and_tries_a_search(console: Page) -> None:
     expect(console.get_by_text("[Leave, Parental leave]")).to_be_visible()
     expect(console.locator("mark").first).to_be_visible()
     pictured(console, "tried.png")
+
+
+def test_an_upload_that_is_too_large_is_said_before_it_is_sent(console: Page, settings: Settings) -> None:
+    settings.KNOWLEDGE_MAX_FILE_BYTES, settings.KNOWLEDGE_MAX_UPLOAD_BYTES = 100_000, 64 * 1024 + 150_000
+    console.goto("/admin/knowledge/document/add/")
+    chosen = console.get_by_label("Documents")
+    for files, told in (
+        ([file("Small.txt", "x" * 90_000)], ""),
+        ([file("Large.txt", "x" * 200_000)], "Large.txt has 0.2 MiB; at most 0.1 MiB are taken."),
+        (
+            [file(name, "x" * 90_000) for name in ("A.txt", "B.txt")],
+            "Together they have 0.2 MiB; at most 0.1 MiB are taken",
+        ),
+    ):
+        chosen.set_input_files(files)
+        assert told in chosen.evaluate("input => input.validationMessage")
+        assert chosen.evaluate("input => input.validity.valid") == (not told)

@@ -16,6 +16,8 @@ from agents.knowledge.formats import SUFFIXES, TAKEN
 from agents.knowledge.languages import LANGUAGES
 from agents.knowledge.models import Collection
 
+MOST_FILES = 100
+
 
 class FilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
@@ -32,6 +34,10 @@ class FilesField(forms.FileField):
         files = [file for file in (data if isinstance(data, list | tuple) else [data]) if file]
         if not files:
             raise forms.ValidationError(f"Choose at least one file. {TAKEN}")
+        if len(files) > MOST_FILES:
+            raise forms.ValidationError(
+                f"Choose at most {MOST_FILES} files at once; manage.py importdocuments takes whole folders."
+            )
         return files
 
 
@@ -47,6 +53,8 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         each, together = settings.KNOWLEDGE_MAX_FILE_BYTES, settings.KNOWLEDGE_MAX_UPLOAD_BYTES
+        # The whole upload has a form around the files, of some hundred bytes each.
+        self.fields["documents"].widget.attrs |= {"data-each": each, "data-together": together - 64 * 1024}
         self.fields["documents"].help_text = (
             f"{TAKEN} {each // 1024 // 1024} MiB each, {together // 1024 // 1024} MiB together. A file of the name or title of a "
             "document takes its place."

@@ -88,6 +88,8 @@ def test_a_file_that_is_not_taken_is_named_and_keeps_no_other_out(
 
 def test_nothing_chosen_is_explained(operator: django.test.Client, rules: Collection) -> None:
     assert "Choose at least one file." in upload(operator, rules, {})
+    many = {f"{number}.txt": b"Text." for number in range(101)}
+    assert "Choose at most 100 files at once" in upload(operator, rules, many)
     assert "This field is required." in upload(operator, Collection(name="Not saved"), {"a.txt": b"A."})
     assert text(operator.get(f"{reverse(ADD)}?collection={rules.pk}&q=1").content).count("Rules")
 

@@ -53,6 +53,11 @@ def test_it_imports_folders_and_reads_what_is_in_them(folder: Path) -> None:
     assert entries.first().changes["collection"] == [None, "Rules"]  # type: ignore[union-attr]  # there is one
 
 
+def test_a_new_collection_names_who_may_read_it(folder: Path) -> None:
+    said(folder, create=True, agent=["librarian", "general"])
+    assert Collection.objects.get().agents == ["general", "librarian"]
+
+
 def test_what_is_there_already_is_left_alone(folder: Path) -> None:
     said(folder, create=True)
     before = list(Passage.objects.values_list("pk", flat=True))
@@ -129,6 +134,8 @@ def test_one_bad_file_keeps_no_other_out(folder: Path) -> None:
     ("options", "told"),
     [
         ({}, "There is no collection 'Rules'; there are: Other. --create makes it."),
+        ({"create": True, "agent": ["nobody"]}, "--agent: there is no agent 'nobody'; there are: analyst, auto,"),
+        ({"collection": "Other", "agent": ["general"]}, "--agent: Other is there already; who may read it is said in"),
         ({"language": "klingon"}, "--language: there is no 'klingon'; there are: simple, arabic"),
     ],
 )

@@ -16,6 +16,7 @@ from agents.knowledge.extraction.blocks import CannotRead
 from agents.knowledge.formats import SUFFIXES
 from agents.knowledge.languages import NAMES
 from agents.knowledge.models import Collection, Document
+from agents.models import Agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
         parser.add_argument("--collection", required=True, metavar="NAME", help="the collection's name")
         parser.add_argument("--create", action="store_true", help="make the collection where it is missing")
+        parser.add_argument(
+            "--agent", action="append", default=[], metavar="SLUG", help="with --create: an agent that may read it"
+        )
         parser.add_argument("--language", default="", metavar="NAME", help="of these documents; else the collection's")
 
     def handle(self, *_: Any, paths: list[Path], language: str, **options: Any) -> None:
@@ -43,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(f"--language: there is no {language!r}; there are: {', '.join(NAMES)}.")
         files = [file for path in paths for file in _files(path)]
         with reachable_database():
-            collection = _collection(options["collection"], is_created=options["create"])
+            collection = _collection(options["collection"], options["agent"], is_created=options["create"])
             results = [self._imported(collection, file, language) for file in files]
         failed = results.count(False)
         if not files:
@@ -89,15 +93,20 @@ def _counted(number: int, things: str) -> str:
     return f"{number:,} {things}{'s' * (number != 1)}"
 
 
-def _collection(name: str, *, is_created: bool) -> Collection:
+def _collection(name: str, agents: list[str], *, is_created: bool) -> Collection:
     found = Collection.objects.filter(name=name).first()
+    if found is not None and agents:
+        raise CommandError(f"--agent: {name} is there already; who may read it is said in the console.")
     if found is not None:
         return found
     if not is_created:
         there_are = ", ".join(Collection.objects.values_list("name", flat=True)) or "none"
         raise CommandError(f"There is no collection {name!r}; there are: {there_are}. --create makes it.")
+    known = Agent.objects.values_list("slug", flat=True)
+    if unknown := sorted(set(agents) - set(known)):
+        raise CommandError(f"--agent: there is no agent {unknown[0]!r}; there are: {', '.join(known)}.")
     with transaction.atomic():
-        made = Collection.objects.create(name=name)
+        made = Collection.objects.create(name=name, agents=sorted(set(agents)))
         audit.record(audit.command_line(), "created", made)
     return made
 
