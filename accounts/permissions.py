@@ -16,7 +16,7 @@ from accounts.callers import Caller, caller_for
 from accounts.keys import bearer
 from accounts.limiter.values import Charge
 from accounts.limits import Admission, Kind, Standing
-from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, translated
+from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, Unavailable, translated
 from agentplatform.views import ApiView
 
 
@@ -81,6 +81,16 @@ class KeyView(ApiView):
         self.request.standings = admission.standings
         self.request.is_counted = True
         return admission
+
+    async def is_still_welcome(self) -> bool:
+        """Whether the key would be let in again, for an answer that lasts: it may have been revoked, or have expired."""
+        try:
+            await caller_for(bearer(self.request.headers.get("Authorization", "")))
+        except Unauthenticated:
+            return False
+        except Unavailable:
+            return True  # nobody knows; whatever needs the database ends by itself
+        return True
 
     async def refused(self, error: Exception) -> HttpResponseBase:
         """The answer to an exception, which is written down when a rule refused a known caller."""

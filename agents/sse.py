@@ -1,7 +1,8 @@
 """Server-sent events (the HTML standard's `text/event-stream`) of a task."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from uuid import UUID
 
 from django.http import StreamingHttpResponse
@@ -16,6 +17,11 @@ from agents.narration import Frame, Position
 from agents.presenting import task_object
 
 KEEP_ALIVE = b": keep-alive\n\n"
+RECHECK_SECONDS = 5.0
+
+
+async def _always() -> bool:
+    return True
 
 
 def event_stream(
@@ -23,14 +29,16 @@ def event_stream(
     *,
     after: Position = (0, 0),
     on_gone: Callable[[], None] = lambda: None,
+    is_welcome: Callable[[], Awaitable[bool]] = _always,
     headers: Mapping[str, str] | None = None,
 ) -> StreamingHttpResponse:
     """The task's events after a position, until it ends. `on_gone` is called when the client leaves before that.
 
-    While PostgreSQL cannot be reached the stream breaks off, and the client goes on from its last event.
+    A client that is not welcome any more, because its key was revoked, hears no more. While PostgreSQL cannot be reached the
+    stream breaks off, and the client goes on from its last event.
     """
     response = StreamingHttpResponse(
-        _Told(_told(task_id, after), on_gone), content_type="text/event-stream", headers=dict(headers or {})
+        _Told(_told(task_id, after, is_welcome), on_gone), content_type="text/event-stream", headers=dict(headers or {})
     )
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
@@ -62,9 +70,15 @@ class _Told:
             self._loop.call_soon_threadsafe(self._on_gone)
 
 
-async def _told(task_id: UUID, after: Position) -> AsyncIterator[bytes]:
+async def _told(task_id: UUID, after: Position, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+    check_at = time.monotonic() + RECHECK_SECONDS
     try:
         async for frame in frames(task_id, after):
+            if time.monotonic() >= check_at:
+                if not await is_welcome():
+                    log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="key not admitted any more")
+                    return
+                check_at = time.monotonic() + RECHECK_SECONDS
             yield KEEP_ALIVE if frame is None else await _encoded(frame, task_id)
     except Unavailable:
         log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="database unreachable")

@@ -87,7 +87,10 @@ class ExecuteView(OrderView):
         headers = {"X-Cache": accepted.cache, **({"Idempotent-Replayed": "true"} if accepted.is_replayed else {})}
         if order.mode == Mode.STREAM:
             return event_stream(
-                accepted.task_id, on_gone=lambda: running.abandon(order, accepted.task_id), headers=headers
+                accepted.task_id,
+                on_gone=lambda: running.abandon(order, accepted.task_id),
+                is_welcome=self.is_still_welcome,
+                headers=headers,
             )
         task = accepted.task or await services.look(order.caller, accepted.task_id, wait_seconds=60)
         if order.mode == Mode.SYNC and task.is_final:
@@ -128,7 +131,7 @@ class EventsView(KeyView):
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         after = _position(self.request.headers.get("Last-Event-ID"))
         await services.look(self.request.caller, task_id)
-        return event_stream(task_id, after=after)
+        return event_stream(task_id, after=after, is_welcome=self.is_still_welcome)
 
 
 class CancelView(KeyView):

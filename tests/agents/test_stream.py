@@ -5,10 +5,13 @@ import json
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from redis import Redis
 
+from accounts import callers
+from accounts.models import ApiKey
 from agentplatform.asgi import application
-from agents import running
+from agents import running, sse
 from agents.engine.events import TaskEnded
 from agents.models import Event
 from tests import outages
@@ -237,6 +240,21 @@ async def _lost(at: str, key: str, body: dict[str, Any]) -> None:
     }  # fmt: skip
     await application(scope, receive, send)
     await running.all_left()
+
+
+def test_a_revoked_key_hears_no_more_and_the_task_goes_on(
+    alice: Persona, bob: Persona, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "RECHECK_SECONDS", 0.0)
+    held = model.holds(text("One two three", chunks=["One ", "two ", "three"]), after=1)
+    with alice.stream("Count.") as stream:
+        task_id = stream.until("text.delta").data["task_id"]
+        ApiKey.objects.filter(pk=alice.api_key.pk).update(revoked_at=Now())
+        callers.forget()  # as after 4 s
+        held.release()
+        assert stream.names == []
+    assert alice.get(f"/agent/events/{task_id}").status_code == 401
+    assert bob.ended(task_id)["result"] == "One two three"
 
 
 def test_the_journal_ends_once(alice: Persona) -> None:
