@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ def version() -> str:
     return said[1]
 
 
-def run(log: str, *command: str | Path) -> str:
-    """Run a command with its output in a file; give the output, or raise Unfit with its end shown."""
+def run(log: str, *command: str | Path, folder: Path = ROOT) -> str:
+    """Run a command there, with its output in a file; give the output, or raise Unfit with its end shown."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{log}.log"
     # What the make around us was told is not for those that we start.
@@ -71,7 +72,7 @@ def run(log: str, *command: str | Path) -> str:
     with path.open("w") as file:
         ended = subprocess.run(
             [str(word) for word in command],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
     output = path.read_text(errors="replace")
     if ended.returncode:
@@ -119,6 +120,23 @@ def docs() -> str:
     """The documents' links lead somewhere, their commands work, the settings are listed."""
     run("settings", ROOT / ".venv/bin/python", "manage.py", "settingsreference", "--check")
     return summary(run("docs", ROOT / ".venv/bin/python", "-m", "pytest", "tests/docs"))
+
+
+def client() -> str:
+    """The Python client is built, and runs where it is installed from the index with what it wants."""
+    package, python = ROOT / "clients/python", ROOT / ".venv/bin/python"
+    with tempfile.TemporaryDirectory() as folder:
+        run("client-build", python, "-m", "hatchling", "build", "--directory", folder, folder=package)
+        (wheel,) = Path(folder).glob("*.whl")
+        (archive,) = Path(folder).glob("*.tar.gz")
+        for name, built in (("wheel", wheel), ("sdist", archive)):
+            environment = Path(folder) / name
+            run(f"client-{name}", sys.executable, "-m", "venv", environment)
+            run(f"client-{name}", environment / "bin/pip", "install", "--quiet", f"{built}[cli]")
+            said = run(f"client-{name}", environment / "bin/agentctl", "--version").split()[-1]
+            if said not in wheel.name:
+                raise Unfit(f"agentctl of {built.name} says that it is {said}")
+    return f"{wheel.name}, {archive.name}"
 
 
 def image() -> str:
@@ -176,6 +194,7 @@ def steps(arguments: str) -> list[Step]:
         Step("lint", lint),
         Step("licences", licences),
         Step("docs", docs),
+        Step("client", client),
         Step("image", image),
         *(Step(f"python-{wanted}", partial(tests, wanted, arguments)) for wanted in PYTHONS),
     ]

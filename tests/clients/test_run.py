@@ -11,14 +11,17 @@ from agentplatform_client import (
     Agentplatform,
     DeadlinePassed,
     IdempotencyKeyReused,
+    NotFound,
     Retry,
     Task,
     TaskCancelled,
     TaskFailed,
 )
+from agents.models import Task as Models
 from tests.api import Persona
 from tests.clients.conftest import Connect
 from tests.clients.proxies import Cutter
+from tests.fixtures import Logs
 from tests.scripted_model import ScriptedModel
 from tests.waiting import eventually
 
@@ -121,7 +124,7 @@ def test_a_deadline_of_ones_own_leaves_the_task_alone(platform: Agentplatform, m
     held = model.holds("At last.")
     running = Aside(lambda: platform.run("Take long.", timeout=0.5, idempotency_key="k1"))
     held.reached()
-    with pytest.raises(DeadlinePassed, match=r"timeout of 0\.5 s"):
+    with pytest.raises(DeadlinePassed, match=r"timeout of 0\.5 s is over.* idempotency_key='k1'"):
         running.result()
     (task,) = platform.tasks()
     with pytest.raises(DeadlinePassed, match=task.task_id) as raised:
@@ -130,6 +133,19 @@ def test_a_deadline_of_ones_own_leaves_the_task_alone(platform: Agentplatform, m
     held.release()
     assert platform.wait(task.task_id, timeout=10).result == "At last."
     assert platform.run("Take long.", idempotency_key="k1").task_id == task.task_id
+
+
+def test_a_task_that_waits_for_a_person_is_asked_after_now_and_then(
+    platform: Agentplatform, alice: Persona, logs: Logs
+) -> None:
+    task_id = alice.execute("May I?", async_execution=True).json()["task_id"]
+    Models.objects.update(status="awaiting_approval")
+    with pytest.raises(DeadlinePassed):
+        platform.wait(task_id, timeout=2)
+    assert 2 <= len([event for event in logs.events("request") if "status" in event["path"]]) <= 5
+    Models.objects.update(status="queued")
+    alice.post(f"/agent/cancel/{task_id}")
+    assert platform.wait(task_id, check=False).status == "cancelled"
 
 
 def test_a_key_used_for_another_task_is_refused(platform: Agentplatform) -> None:
@@ -203,6 +219,30 @@ def test_keys_are_made_rotated_and_revoked_without_being_shown(
     assert rotated.predecessor_id == made.id
     manager.keys.revoke(rotated.id)
     assert {key.id: key.state for key in manager.keys.list()}[rotated.id] == "revoked"
+
+
+def test_conversations_are_listed_read_and_deleted(platform: Agentplatform, model: ScriptedModel) -> None:
+    conversation_id = "0198f0c2-7d3a-7a10-9c55-1d2f60a7b9e4"
+    for number in range(12):
+        platform.run(f"Task {number}.", conversation_id=conversation_id)
+    (listed,) = platform.conversations.list()
+    assert (listed.conversation_id, listed.turn_count) == (conversation_id, 24)
+    assert platform.conversations.get(conversation_id).turns[0].content == "An answer to: Task 11."
+    turns = list(platform.conversations.turns(conversation_id))
+    assert [turn.content for turn in turns if turn.role == "user"] == [
+        f"Task {number}." for number in reversed(range(12))
+    ]
+    platform.conversations.delete(conversation_id)
+    assert list(platform.conversations.list()) == []
+    with pytest.raises(NotFound):
+        platform.conversations.get(conversation_id)
+
+
+def test_a_webhook_secret_is_shown_once(connect: Connect, newcomer: Any) -> None:
+    manager = connect(key=newcomer(scopes=["keys"]).key)
+    made = manager.keys.create_webhook_secret()
+    assert made.secret.get_secret_value().startswith("whsec_")
+    assert "whsec_" not in repr(made)
 
 
 def test_a_field_of_a_newer_server_is_kept() -> None:

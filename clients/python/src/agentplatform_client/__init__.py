@@ -56,6 +56,7 @@ from agentplatform_client.models import (
     AgentType,
     Approval,
     Conversation,
+    ConversationDetail,
     Estimate,
     Feedback,
     FieldError,
@@ -68,7 +69,9 @@ from agentplatform_client.models import (
     Task,
     TaskError,
     TaskUsage,
+    Turn,
     Usage,
+    WebhookSecret,
 )
 
 __all__ = [
@@ -86,6 +89,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "Conversation",
+    "ConversationDetail",
     "DeadlinePassed",
     "DelegateFinished",
     "DelegateStarted",
@@ -124,9 +128,11 @@ __all__ = [
     "TextDelta",
     "ToolCalled",
     "ToolReturned",
+    "Turn",
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
     "Usage",
+    "WebhookSecret",
     "__version__",
 ]

@@ -9,11 +9,12 @@ from agentplatform_client.errors import DeadlinePassed
 class Deadline:
     """The moment at which the caller's `timeout` is over; None is never."""
 
-    def __init__(self, seconds: float | None, task_id: str | None = None) -> None:
+    def __init__(self, seconds: float | None, task_id: str | None = None, *, idempotency_key: str = "") -> None:
         if seconds is not None and not seconds > 0:
             raise ValueError("A timeout is more than 0 seconds, or None.")
         self.seconds = seconds
         self.task_id = task_id
+        self._idempotency_key = idempotency_key
         self._at = math.inf if seconds is None else time.monotonic() + seconds
 
     @property
@@ -33,5 +34,9 @@ class Deadline:
 
     def passed(self) -> DeadlinePassed:
         """The error that says so."""
-        about = f"Task {self.task_id} goes on" if self.task_id else "What was begun goes on"
-        return DeadlinePassed(f"The timeout of {self.seconds:g} s is over. {about}.", self.task_id)
+        said = f"The timeout of {self.seconds:g} s is over."
+        if self.task_id:
+            said += f" Task {self.task_id} goes on."
+        elif self._idempotency_key:
+            said += f" The task may go on; sent again with idempotency_key={self._idempotency_key!r}, it is found."
+        return DeadlinePassed(said, self.task_id)

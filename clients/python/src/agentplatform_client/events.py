@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agentplatform_client.models import Approval, Model, Task
+from agentplatform_client.models import Model, Task
 
 
 class Event(Model):
@@ -76,10 +76,16 @@ class DelegateFinished(Event):
 
 
 class ApprovalRequested(Event):
-    """The task waits for a person's answer."""
+    """The task waits for a person: may it call this `tool` with these `arguments`, or go on with this `text`?"""
 
     approval_id: str = ""
-    approval: Approval | None = None
+    kind: str = ""
+    tool: str | None = None
+    call_id: str | None = None
+    arguments: str | None = None
+    text: str | None = None
+    timeout_seconds: float | None = None
+    on_timeout: str | None = None
 
 
 class TaskEnded(Event):

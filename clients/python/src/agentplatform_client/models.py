@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 FINAL = frozenset({"completed", "failed", "cancelled"})
 
@@ -54,9 +54,29 @@ class TaskError(Model):
 
 
 class Approval(Model):
-    """A question to a person, for which the task waits. What more the server says about it is in `model_extra`."""
+    """A question to a person, and the answer. Of a tool's call there are `tool` and `arguments`, else the `text` in question.
 
-    approval_id: str = Field(validation_alias=AliasChoices("approval_id", "id"))
+    `decision` is None as long as nobody has decided; then `approve`, `reject`, `expire` (nobody in time) or `moot`.
+    """
+
+    approval_id: str
+    kind: str = ""
+    agent: str = ""
+    run: str = "0"
+    tool: str | None = None
+    arguments: str | None = None
+    text: str | None = None
+    requested_at: datetime | None = None
+    expires_at: datetime | None = None
+    decision: str | None = None
+    comment: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.decision is None
 
 
 class Step(Model):
@@ -288,9 +308,10 @@ class KeyList(Model):
 
 
 class WebhookSecret(Model):
-    """What webhooks are signed with. `secret.get_secret_value()` is shown this once."""
+    """What webhooks are signed with. `secret.get_secret_value()` is shown this once; the one before signs too until its end."""
 
     secret: SecretStr
+    previous_expires_at: datetime | None = None
 
 
 class Account(Model):
@@ -304,16 +325,40 @@ class Account(Model):
 
 
 class Conversation(Model):
-    """A conversation; what more the server says about it, such as its turns, is in `model_extra`."""
+    """A conversation. Two turns are one task and its answer."""
 
-    conversation_id: str = Field(validation_alias=AliasChoices("conversation_id", "id"))
+    conversation_id: str
+    agent_type: str = ""
+    turn_count: int = 0
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class ConversationPage(Model):
-    """Some conversations, the latest first; `next_cursor` asks for the next page."""
+    """Some conversations, the last used first; `next_cursor` asks for the next page."""
 
     conversations: tuple[Conversation, ...]
     next_cursor: str | None = None
+
+
+class Turn(Model):
+    """What one side said: `user` or `assistant`."""
+
+    number: int
+    role: str
+    content: str
+    context: dict[str, Any] = Field(default_factory=dict)
+    task_id: str = ""
+    created_at: datetime | None = None
+
+
+class ConversationDetail(Conversation):
+    """A conversation with some of its turns, newest first. Models read `summary` in the place of the first `summarised` ones."""
+
+    summary: str | None = None
+    summarised: int = 0
+    turns: tuple[Turn, ...] = ()
+    next_cursor: int | str | None = None
 
 
 class Health(Model):

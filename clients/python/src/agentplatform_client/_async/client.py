@@ -103,9 +103,10 @@ class AsyncAgentplatform:
         if options.get("on_disconnect") == "cancel":
             # A stream is never silent for long, so a connection counts as lost only when it is.
             return await self.stream(task, timeout=timeout, **options).until_done(check=check)
-        deadline = Deadline(timeout)
+        request = order(task, options)
+        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
         try:
-            answer = await self._transport.call(order(task, options), Task, deadline)
+            answer = await self._transport.call(request, Task, deadline)
         except TaskFailed as error:
             answer = error.task
         if not answer.is_ended:
@@ -118,7 +119,9 @@ class AsyncAgentplatform:
 
     def stream(self, task: str, *, timeout: float | None = None, **options: Unpack[TaskOptions]) -> AsyncTaskStream:
         """Run a task and give its events as they happen, to its end; see AsyncTaskStream. `timeout` is in seconds."""
-        return AsyncTaskStream(self._transport, order(task, options, stream=True), Reading(), Deadline(timeout))
+        request = order(task, options, stream=True)
+        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
+        return AsyncTaskStream(self._transport, request, Reading(), deadline)
 
     def events(self, task_id: str | UUID, *, after: str | None = None, timeout: float | None = None) -> AsyncTaskStream:
         """Give the events of a task, from its start or after the event with that id, during and after the run."""

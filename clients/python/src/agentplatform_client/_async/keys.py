@@ -54,5 +54,5 @@ class AsyncKeys:
         await self._transport.send(Request("DELETE", f"/account/keys/{segment(key_id)}", True))
 
     async def create_webhook_secret(self) -> WebhookSecret:
-        """Make the secret that webhooks are signed with, in place of the one before."""
+        """Make the secret that webhooks are signed with; the one before signs beside it for a while."""
         return await self._transport.call(Request("POST", "/account/webhook-secret", False), WebhookSecret)

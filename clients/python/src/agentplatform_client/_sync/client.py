@@ -103,9 +103,10 @@ class Agentplatform:
         if options.get("on_disconnect") == "cancel":
             # A stream is never silent for long, so a connection counts as lost only when it is.
             return self.stream(task, timeout=timeout, **options).until_done(check=check)
-        deadline = Deadline(timeout)
+        request = order(task, options)
+        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
         try:
-            answer = self._transport.call(order(task, options), Task, deadline)
+            answer = self._transport.call(request, Task, deadline)
         except TaskFailed as error:
             answer = error.task
         if not answer.is_ended:
@@ -118,7 +119,9 @@ class Agentplatform:
 
     def stream(self, task: str, *, timeout: float | None = None, **options: Unpack[TaskOptions]) -> TaskStream:
         """Run a task and give its events as they happen, to its end; see TaskStream. `timeout` is in seconds."""
-        return TaskStream(self._transport, order(task, options, stream=True), Reading(), Deadline(timeout))
+        request = order(task, options, stream=True)
+        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
+        return TaskStream(self._transport, request, Reading(), deadline)
 
     def events(self, task_id: str | UUID, *, after: str | None = None, timeout: float | None = None) -> TaskStream:
         """Give the events of a task, from its start or after the event with that id, during and after the run."""

@@ -59,7 +59,7 @@ def approve(
     """Answer the question that a task waits with. APPROVAL_ID may be left out where only one is pending."""
     if approval_id is None:
         task = session.api.status(task_id)
-        pending = [each for each in task.approvals if _is_pending(each)]
+        pending = [each for each in task.approvals if each.is_pending]
         if len(pending) != 1:
             several = f": {', '.join(each.approval_id for each in pending)}. Name one." if pending else "."
             complain(f"{len(pending) or 'No'} approvals of task {task_id} are pending, which is {task.status}{several}")
@@ -178,14 +178,15 @@ def _facts(task: Task) -> list[tuple[str, Any]]:
         ("tokens", f"{task.usage.input_tokens} in, {task.usage.output_tokens} out"),
         ("cost", f"${task.cost_usd:f}{' (cached)' if task.cached else ''}"),
         ("error", task.error.message if task.error else None),
-        *(("approval", f"{each.approval_id} {one_line(each.model_extra or '')}") for each in task.approvals),
+        *(("approval", _asked(each)) for each in task.approvals),
         *((f"step {each.seq}", each.type) for each in task.steps or ()),
     ]
     return [(name, value) for name, value in rows if value is not None]
 
 
-def _is_pending(approval: Approval) -> bool:
-    return bool((approval.model_extra or {}).get("status", "pending") == "pending")
+def _asked(approval: Approval) -> str:
+    about = f"{approval.tool} {approval.arguments or ''}" if approval.tool else approval.text or ""
+    return f"{approval.approval_id} {approval.decision or 'pending'}: {one_line(about)}"
 
 
 def _moment(moment: datetime | None) -> str:

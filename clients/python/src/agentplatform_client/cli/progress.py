@@ -75,8 +75,13 @@ class Progress:
                 word = "failed" if event.is_error else "answered"
                 self._line(f"{event.delegate} {word}: {one_line(event.output)}", "red" if event.is_error else "magenta")
             case ApprovalRequested():
-                approval_id = event.approval_id or (event.approval.approval_id if event.approval else "")
-                self.says(f"it waits for an answer: agentctl approve {event.task_id} {approval_id}", "bold yellow")
+                about = (
+                    f"call {event.tool} {event.arguments or ''}" if event.tool else f"go on with: {event.text or ''}"
+                )
+                self.says(f"{event.agent} asks whether it may {one_line(about)}", "bold yellow")
+                self.says(
+                    f"answer with: agentctl approve {event.task_id} {event.approval_id} [--reject]", "bold yellow"
+                )
                 self.waits("waiting for approval")
             case TaskEnded():
                 self._end_line()
