@@ -71,7 +71,7 @@ def lost(error: httpx2.RequestError, url: str) -> AgentplatformError:
         case httpx2.ReadTimeout() | httpx2.WriteTimeout():
             return ConnectionFailed(f"{url} did not answer in time.", is_sent=True)
         case httpx2.TransportError():
-            return ConnectionFailed(f"The connection to {url} broke: {_reason(error)}.", is_sent=True)
+            return ConnectionFailed(f"The connection to {url} broke.", is_sent=True)
     return UnexpectedAnswer(f"{url} sent what cannot be read: {_reason(error)}.")
 
 

@@ -25,6 +25,8 @@ from agentplatform_client.events import (
 )
 from agentplatform_client.models import Task
 
+LONG_PAUSE_SECONDS = 3.0
+
 
 class Progress:
     """Shows events as they come. `has_lines`: a line for each; a spinner turns wherever standard error is a terminal."""
@@ -89,9 +91,10 @@ class Progress:
                 self._line(summary(event.task), "green" if event.task.is_completed else "red")
 
     def retries(self, retry: Retry) -> None:
-        """Say that something is tried again."""
-        if not self._is_quiet:
-            self.says(f"{one_line(retry.reason)} Trying again in {retry.seconds:.1f} s.", "yellow")
+        """Say that something is tried again: at the first failure in a row, and where it takes long."""
+        if not self._is_quiet and (retry.attempt == 1 or retry.seconds >= LONG_PAUSE_SECONDS):
+            when = "at once" if retry.seconds < 0.05 else f"in {retry.seconds:.1f} s"
+            self.says(f"{one_line(retry.reason)} Trying again {when}.", "yellow")
 
     def says(self, line: str, style: str = "") -> None:
         """A line that is shown however little is asked for."""
