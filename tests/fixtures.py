@@ -37,7 +37,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from agentplatform.celery import app as celery_app
 from agentplatform.database import run as in_this_thread
 from agentplatform.errors import Unavailable
-from agents import outbox
+from agents import outbox, running
 from tests import personas, process_state
 from tests.api import Api, Persona
 from tests.baseline import Baseline
@@ -46,6 +46,7 @@ from tests.outside import OutsideServer
 from tests.outside import serving as serving_outside
 from tests.scripted_model import ScriptedModel
 from tests.server import serving
+from tests.waiting import eventually
 
 # A machine that is busy with other things is no reason to fail.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -109,6 +110,9 @@ def model(request: pytest.FixtureRequest) -> Iterator[ScriptedModel]:
     model.reset()
     yield model
     model.reset()
+    # What the test has left running would put its answer into the cache of the next.
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: not running._detached, within=5)
 
 
 @pytest.fixture

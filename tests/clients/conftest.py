@@ -14,7 +14,6 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from agentplatform_client import Agentplatform, _retries
 from tests.clients.halves import HALVES
-from tests.waiting import eventually
 
 if TYPE_CHECKING:
     # pytest loads this file before Django is set up.
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from tests.api import Persona
     from tests.clients.agentctl import Agentctl
     from tests.clients.proxies import Cutter
-    from tests.scripted_model import ScriptedModel
 
 Connect = Callable[..., Agentplatform]
 
@@ -35,19 +33,9 @@ def portal() -> Iterator[BlockingPortal]:
         yield portal
 
 
-@pytest.fixture
-def settled(alice: "Persona", model: "ScriptedModel") -> Iterator[None]:
-    """What a test leaves running ends with it, so that no answer gets into the cache of the next."""
-    from agents import running
-
-    yield
-    model.reset()
-    eventually(lambda: not running._detached)
-
-
 @pytest.fixture(params=HALVES)
 def connect(
-    request: pytest.FixtureRequest, portal: BlockingPortal, settled: None, alice: "Persona", proxy: "Cutter"
+    request: pytest.FixtureRequest, portal: BlockingPortal, alice: "Persona", proxy: "Cutter"
 ) -> Iterator[Connect]:
     made: list[Any] = []
 
@@ -76,7 +64,6 @@ def proxy(alice: "Persona") -> Iterator["Cutter"]:
 
 @pytest.fixture
 def agentctl(
-    settled: None,
     alice: "Persona",
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
