@@ -174,7 +174,7 @@ ENTRIES = (
         "Accept application/json, or leave the header out.",
     ),
     Entry(
-        errors.Conflict("This approval was already answered."),
+        errors.Conflict("The approval “a1” was approved already."),
         "The request does not fit the state of what it is about: an approval that is no longer pending; or a conversation of "
         "which a task has not ended (task_id names it), where it is to be deleted, or CONVERSATION_CONFLICT is reject.",
         "Read the task again and decide by what it says now: wait for it, or cancel it, then send the request again.",

@@ -30,6 +30,9 @@ refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's 
 refusals_unrecorded_total = Counter(
     "agent_refusals_unrecorded_total", "Refused calls that were too many to be written down."
 )
+approvals_total = Counter(
+    "agent_approvals_total", "Approvals answered, by people or by the rule for silence.", ["decision"]
+)
 webhooks_total = Counter("agent_webhooks_total", "Attempts to deliver a webhook, by what came of them.", ["outcome"])
 limiter_fallback_total = Counter("agent_limiter_fallback_total", "Calls limited per process, Redis being away.")
 budget_alerts_total = Counter(

@@ -230,6 +230,12 @@ WEB_SEARCH_API_KEY = environment.text(
     "WEB_SEARCH_API_KEY", meaning="The provider's key: Brave's subscription token, Tavily's key; SearXNG needs none."
 )
 
+environment.section("Approvals")
+APPROVAL_TIMEOUT_SECONDS = environment.number(
+    "APPROVAL_TIMEOUT_SECONDS", 86_400, least=1, most=2_592_000,
+    meaning="How long a person may take to answer what an agent asks, where its version says nothing else.",
+)
+
 environment.section("Requests and answers")
 MAX_TASK_CHARACTERS = environment.number(
     "MAX_TASK_CHARACTERS", 10_000, least=1, most=1_000_000, meaning="Longest task, in characters after trimming."
@@ -389,6 +395,7 @@ INSTALLED_APPS = [
     "agents.usage",
     "agents.conversations",
     "agents.mcp_servers",
+    "agents.approvals",
     "agents.webhooks",
     "agents.knowledge",
     "agents.http_apis",
@@ -550,6 +557,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Tasks", "task_alt", "agents_task"),
                     _link("Conversations", "forum", "conversations_conversation"),
+                    _link("Approvals", "how_to_reg", "approvals_approval"),
                     _link("Unknown outcomes", "help_center", "agents_unknownoutcome"),
                     _link("Webhook deliveries", "webhook", "webhooks_delivery"),
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),

@@ -5,6 +5,7 @@ Each field's `description` says what it takes, and is what people are told who s
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ MODEL_NAME_CHARACTERS = 200
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_DEPTH = 64
 MOST_COST_USD = 1000
+APPROVAL_TOOL = re.compile(r"[A-Za-z0-9_*-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,20 @@ def _once(names: list[str]) -> list[str]:
 def _tools(names: list[str], info: ValidationInfo) -> list[str]:
     if (count := len(registry.allowed(_known(names, _around(info).tools, "tool")))) > MAX_FUNCTIONS:
         raise _fault("These are {count} tools; a model takes at most {limit}.", count=count, limit=MAX_FUNCTIONS)
+    return names
+
+
+def _approval_tools(names: list[str], info: ValidationInfo) -> list[str]:
+    """Each has to mean something: a person who is to be asked and never is would be no guard."""
+    if (entries := info.data.get("tools")) is None:
+        return names
+    known = registry.allowed(entries)
+    for name in names:
+        if not APPROVAL_TOOL.fullmatch(name):
+            raise _fault("{name} is neither a tool's name nor a pattern such as github__delete_*.", name=repr(name))
+        if not any(registry.is_named(tool, [name]) for tool in known):
+            there_are = ", ".join(known[:MAX_SHOWN]) or "none"
+            raise _fault("{name} is none of its tools; there are: {there_are}.", name=repr(name), there_are=there_are)
     return names
 
 
@@ -232,6 +248,15 @@ class Content(BaseModel):
         None, description="a JSON Schema, or nothing for plain text"
     )
     guard_mode: Literal["off", "observe", "flag", "block"] = Field("block", description="off, observe, flag or block")
+    approval: Literal["none", "start", "result"] = Field("none", description="none, start or result")
+    approval_tools: Annotated[
+        list[str], Field(max_length=MAX_NAMES), AfterValidator(_once), AfterValidator(_approval_tools)
+    ] = Field([], description="a list of its tools' names, or patterns such as [github__delete_*]")
+    approval_timeout_seconds: Annotated[Whole, Field(ge=1, le=2_592_000)] | None = Field(
+        None,
+        description="a whole number of seconds from 1 to 2,592,000 (30 days), or nothing for APPROVAL_TIMEOUT_SECONDS",
+    )
+    approval_on_timeout: Literal["reject", "approve", "fail"] = Field("reject", description="reject, approve or fail")
     max_output_tokens: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(
         2000, description="a whole number from 1 to 1,000,000"
     )

@@ -32,6 +32,30 @@ COMPLETED = {
 UNSTARTED = {"started_at": None, "completed_at": None, "execution_time_seconds": None, "result": None, "model": None}
 NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "model_calls": 0, "tool_calls": 0}
 QUEUED = {**COMPLETED, **UNSTARTED, "status": "queued", "exit_reason": None, "usage": NO_USAGE, "cost_usd": "0"}
+ASKED = {
+    "approval_id": "a1",
+    "kind": "tool",
+    "agent": "general",
+    "run": "0",
+    "tool": "send_mail",
+    "arguments": '{"to": "ada@example.com", "text": "We agree."}',
+    "text": None,
+    "requested_at": "2026-11-23T10:00:01.200Z",
+    "expires_at": "2026-11-24T10:00:01.200Z",
+    "decision": None,
+    "comment": None,
+    "decided_by": None,
+    "decided_at": None,
+}
+ANSWERED = {
+    **ASKED,
+    "decision": "approve",
+    "comment": "Go ahead.",
+    "decided_by": "client",
+    "decided_at": "2026-11-23T11:30:00.000Z",
+}
+UNENDED = {"exit_reason": None, "result": None, "completed_at": None, "execution_time_seconds": None}
+AWAITING = {**COMPLETED, **UNENDED, "status": "awaiting_approval", "approvals": [ASKED]}
 CANCELLED = {**COMPLETED, "status": "cancelled", "exit_reason": "cancelled", "result": None}
 EVENTS = (
     f'id: 2-0\nevent: task.started\ndata: {{"task_id":"{TASK_ID}","run":"0","step":0,"agent":"general"}}\n\n'
@@ -86,6 +110,7 @@ execute = operation(
         example("Completed", COMPLETED, status=200, media_type="application/json"),
         example("Events", EVENTS, status=200, media_type="text/event-stream"),
         example("Queued", QUEUED, status=202),
+        example("Awaiting approval", AWAITING, status=202),
     ],
 )  # fmt: skip
 status = operation(
@@ -96,7 +121,7 @@ status = operation(
     ],
     responses=schemas.TaskObject,
     extensions=error_codes("invalid_request"),
-    examples=[example("Completed", COMPLETED, status=200)],
+    examples=[example("Completed", COMPLETED, status=200), example("Awaiting approval", AWAITING, status=200)],
 )
 events = operation(
     operation_id="get_events",
@@ -117,10 +142,11 @@ approve = operation(
     operation_id="approve",
     request=schemas.ApproveRequest,
     responses=schemas.TaskObject,
-    extensions=error_codes("conflict"),
+    extensions=error_codes("invalid_request", "conflict"),
     examples=[
         example("Approve", {"approval_id": "a1", "decision": "approve", "comment": "Go ahead."}),
-        example("It goes on", QUEUED, status=200),
+        example("Reject", {"approval_id": "a1", "decision": "reject", "comment": "Not to Ada."}),
+        example("It goes on", {**AWAITING, "status": "queued", "approvals": [ANSWERED]}, status=200),
     ],
 )
 tasks = operation(

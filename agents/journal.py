@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
+
+from agents.approvals import keeping
 from agents.engine import events as e
 from agents.models import Event, IdempotencyKey, Task, UnknownOutcome
 
@@ -10,13 +13,27 @@ from agents.models import Event, IdempotencyKey, Task, UnknownOutcome
 def load(task_id: UUID, client_id: UUID | None = None) -> Task:
     """The task as it stands. Raises Task.DoesNotExist, for another client's as well."""
     owner = {} if client_id is None else {"client_id": client_id}
-    return Task.objects.select_related("agent_version").get(pk=task_id, **owner)
+    task = Task.objects.select_related("agent_version").get(pk=task_id, **owner)
+    return with_approvals([task])[0]
+
+
+def with_approvals(tasks: list[Task]) -> list[Task]:
+    """The tasks, with the approvals of those that asked for some; the others cost no query."""
+    prefetch_related_objects([task for task in tasks if task.answers is not None], "approvals")
+    return tasks
 
 
 def events(task_id: UUID, after: int = 0) -> list[tuple[int, e.Event]]:
     """The journal's events after a number, in order."""
     rows = Event.objects.filter(task_id=task_id, seq__gt=after).order_by("seq").values_list("seq", "type", "data")
     return [(seq, e.from_json(kind, data)) for seq, kind, data in rows]
+
+
+def answers(task_id: UUID) -> list[e.ApprovalAnswered]:
+    """What people have answered so far."""
+    rows = Event.objects.filter(task_id=task_id, type="ApprovalAnswered").order_by("seq").values_list("type", "data")
+    told = (e.from_json(kind, data) for kind, data in rows)
+    return [event for event in told if isinstance(event, e.ApprovalAnswered)]
 
 
 def insert(task_id: UUID, first_seq: int, new: Sequence[e.Event]) -> None:
@@ -31,6 +48,7 @@ def insert(task_id: UUID, first_seq: int, new: Sequence[e.Event]) -> None:
         )
         for index, event in enumerate(new)
     )
+    keeping.record(task_id, new)
     if unknown := [event for event in new if isinstance(event, e.OutcomeUnknown)]:
         UnknownOutcome.objects.bulk_create(
             UnknownOutcome(

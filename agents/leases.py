@@ -1,7 +1,7 @@
 """Leases: the right to run a task, kept alive by a thread apart from the work.
 
-One thread a process serves all its runs: every second one query asks which of them someone wants cancelled or someone else
-has taken; every ten seconds one UPDATE renews the rest. A busy event loop or a slow model cannot let a lease lapse.
+One thread a process serves all its runs: every second one query asks which of them someone wants cancelled, has answered or
+has taken over; every ten seconds one UPDATE renews the rest. A busy event loop or a slow model cannot let a lease lapse.
 """
 
 import asyncio
@@ -33,6 +33,15 @@ class Held:
     loop: asyncio.AbstractEventLoop
     on_cancel: Callable[[], None]
     on_lost: Callable[[], None]
+    on_answers: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others did to a task: whether someone wants it cancelled, and how many of its approvals are answered."""
+
+    is_cancelled: bool
+    answers: int
 
 
 _held: dict[UUID, Held] = {}
@@ -42,10 +51,20 @@ _thread: threading.Thread | None = None
 
 
 @contextmanager
-def hold(task_id: UUID, token: int, *, on_cancel: Callable[[], None], on_lost: Callable[[], None]) -> Iterator[None]:
-    """Keep the lease while the block runs. `on_cancel` and `on_lost` are called on this event loop, at most a second late."""
+def hold(
+    task_id: UUID,
+    token: int,
+    *,
+    on_cancel: Callable[[], None],
+    on_lost: Callable[[], None],
+    on_answers: Callable[[int], None],
+) -> Iterator[None]:
+    """Keep the lease while the block runs. What is called is called on this event loop, at most a second late.
+
+    `on_answers` hears each second how many of the task's approvals are answered, once there are some.
+    """
     global _thread
-    held = Held(task_id, token, asyncio.get_running_loop(), on_cancel, on_lost)
+    held = Held(task_id, token, asyncio.get_running_loop(), on_cancel, on_lost, on_answers)
     with _lock:
         _held[task_id] = held
         if _thread is None or not _thread.is_alive():
@@ -88,22 +107,26 @@ def _keep() -> None:
             renewed_at = time.monotonic()
 
 
-def _look(mine: list[Held], is_renewing: bool) -> dict[UUID, bool]:
-    """For each task that is still ours, whether someone wants it cancelled."""
+def _look(mine: list[Held], is_renewing: bool) -> dict[UUID, News]:
+    """For each task that is still ours, what others did to it."""
     tokens = {held.task_id: held.token for held in mine}
     running = Task.objects.filter(pk__in=tokens, status=Task.Status.RUNNING)
-    rows = running.values_list("pk", "lease_token", "cancel_requested_at")
-    ours = {task_id: at is not None for task_id, token, at in rows if tokens[task_id] == token}
+    rows = running.values_list("pk", "lease_token", "cancel_requested_at", "answers")
+    ours = {
+        task_id: News(at is not None, answers or 0) for task_id, token, at, answers in rows if tokens[task_id] == token
+    }
     if is_renewing:
         Task.objects.filter(pk__in=ours, status=Task.Status.RUNNING).update(lease_expires_at=Now() + LEASE)
     return ours
 
 
-def _tell(mine: list[Held], found: dict[UUID, bool]) -> None:
+def _tell(mine: list[Held], found: dict[UUID, News]) -> None:
     for held in mine:
         if _held.get(held.task_id) is not held or held.loop.is_closed():
             continue
-        if held.task_id not in found:
+        if (news := found.get(held.task_id)) is None:
             held.loop.call_soon_threadsafe(held.on_lost)
-        elif found[held.task_id]:
+        elif news.is_cancelled:
             held.loop.call_soon_threadsafe(held.on_cancel)
+        elif news.answers:
+            held.loop.call_soon_threadsafe(held.on_answers, news.answers)

@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, Extract, Now
 from accounts.money import budgets
 from accounts.money.movements import Payer
 from agents import journal, spending
+from agents.approvals import keeping as approvals
 from agents.conversations import keeping, line, reading
 from agents.engine import events as e
 from agents.engine.budget import abandoned
@@ -74,13 +75,15 @@ class NewTask:
 class Holder:
     """Who writes as a task's runner. `last_seq` is the number of its last event that the runner knows to be written.
 
-    `is_repeated` says that the same write was tried before and its outcome is not known.
+    `is_repeated` says that the same write was tried before and its outcome is not known. `answers`: how many approvals of the
+    task the runner knows to be answered.
     """
 
     task_id: UUID
     token: int
     last_seq: int
     is_repeated: bool = False
+    answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The columns that a task's end sets."""
+    """The columns that a task's end sets; `has_asked`: people may be left who need not answer any more."""
 
     columns: dict[str, Any] = field(default_factory=dict)
+    has_asked: bool = False
 
     @classmethod
     def of(cls, state: State) -> "Ending":
@@ -123,7 +127,8 @@ class Ending:
                 "tool_calls": state.tool_calls,
                 "cost_usd": state.cost_usd,
                 "is_cached": ended.from_cache,
-            }
+            },
+            has_asked=bool(state.approvals),
         )
 
 
@@ -139,7 +144,7 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
             entrance = _entrance(new.row)
             if entrance and status == Status.RUNNING and not entrance.may_begin(new.past):
                 status, events = Status.QUEUED, _before_it_runs(events)
-            task = Task(**new.row, status=status, last_seq=len(events))
+            task = Task(**new.row, status=status, last_seq=len(events), answers=approvals.answers(events))
             for name, value in _begun(status, ending).items():
                 setattr(task, name, value)
             task.save(force_insert=True)
@@ -169,7 +174,8 @@ def accept(new: NewTask, events: Sequence[e.Event], *, status: str, ending: Endi
 def adopt(row: dict[str, Any], events: Sequence[e.Event]) -> None:
     """Insert a queued task whose journal begins with another's; nothing of it is paid again. A worker goes on from there."""
     with transaction.atomic():
-        task = Task.objects.create(**row, status=Status.QUEUED, last_seq=len(events))
+        answers = approvals.answers(events)
+        task = Task.objects.create(**row, status=Status.QUEUED, last_seq=len(events), answers=answers)
         journal.insert(task.pk, 1, events)
         Outbox.objects.create(task=task, publish_at=Now(), published=0)
 
@@ -207,13 +213,27 @@ def append(by: Holder, new: Sequence[e.Event], ending: Ending | None = None) -> 
     """
     if ending is None:
         return _written(by, new)
-    columns = dict(ending.columns)
-    return _written(by, new, columns.pop("status"), **columns, **_ended_now())
+    columns = {**ending.columns, **_ended_now()}
+    to = columns.pop("status")
+    if not ending.has_asked:
+        return _written(by, new, to, **columns)
+    with transaction.atomic():
+        last = _written(by, new, to, **columns)
+        approvals.drop(by.task_id)
+    return last
 
 
 def suspend(by: Holder, new: Sequence[e.Event]) -> int:
-    """Lay a task aside until a person has answered. Returns the number of the last event. Raises LeaseLost."""
-    return _written(by, new, Status.AWAITING_APPROVAL, **_laid_aside())
+    """Lay a task aside until a person has answered; one of whose answers its runner has not heard yet is queued instead.
+
+    Returns the number of the last event. Raises LeaseLost.
+    """
+    with transaction.atomic():
+        last = _written(by, new, Status.AWAITING_APPROVAL, **_laid_aside())
+        waiting = Task.objects.filter(pk=by.task_id, status=Status.AWAITING_APPROVAL)
+        if _move(waiting.filter(answers__gt=by.answers), Status.QUEUED):
+            _remind(by.task_id)
+    return last
 
 
 def hand_over(by: Holder, new: Sequence[e.Event]) -> int:
@@ -222,9 +242,7 @@ def hand_over(by: Holder, new: Sequence[e.Event]) -> int:
         last = _written(by, new, Status.QUEUED, **_laid_aside())
         # A repeated write may find that another process has claimed it meanwhile.
         if Task.objects.filter(pk=by.task_id, status=Status.QUEUED).exists():
-            # The process may end before its own message is out, so the next sweep sends one as well.
-            told = {"publish_at": Now(), "published": 0}
-            Outbox.objects.update_or_create(task_id=by.task_id, defaults=told)
+            _remind(by.task_id)
     return last
 
 
@@ -261,7 +279,7 @@ def give_back(task: Task) -> None:
 def requeue(task: Task, *new: e.Event, **columns: Any) -> None:
     """Queue a task again, for the next free worker. The caller holds the row's lock."""
     add(task, new, to=Status.QUEUED, **columns)
-    Outbox.objects.update_or_create(task=task, defaults={"publish_at": Now(), "published": 0})
+    _remind(task.pk)
 
 
 def end_unrun(task: Task, *new: e.Event) -> None:
@@ -276,12 +294,16 @@ def end_unrun(task: Task, *new: e.Event) -> None:
     UnknownOutcome.objects.filter(task=task, decision="").update(
         decision=UnknownOutcome.Decision.MOOT, decided_at=Now()
     )
+    if task.answers is not None:
+        approvals.drop(task.pk)
 
 
 def add(task: Task, new: Sequence[e.Event], *, to: str | None = None, **columns: Any) -> None:
     """Add events to a task that stands still, and move it. The caller holds the row's lock."""
     rows = Task.objects.filter(pk=task.pk)
     columns |= {"last_seq": F("last_seq") + len(new)}
+    if answered := sum(isinstance(event, e.ApprovalAnswered) for event in new):
+        columns["answers"] = F("answers") + answered
     if to is None:
         rows.update(**columns)
     elif not _move(rows, to, **columns):
@@ -311,6 +333,8 @@ def _written(by: Holder, new: Sequence[e.Event], to: str | None = None, **column
             return last  # the first try was committed after all
         mine = Task.objects.filter(pk=by.task_id, lease_token=by.token, status=Status.RUNNING)
         columns |= {"last_seq": F("last_seq") + len(new)}
+        if approvals.asks(new):
+            columns["answers"] = Coalesce("answers", 0)
         if not (mine.update(**columns) if to is None else _move(mine, to, **columns)):
             raise LeaseLost
         last, client_id, api_key_id, conversation_id, has_budgets = (
@@ -324,6 +348,11 @@ def _written(by: Holder, new: Sequence[e.Event], to: str | None = None, **column
         journal.insert(by.task_id, first, new)
         spending.record(Payer(by.task_id, client_id, api_key_id), first, new, has_budgets=has_budgets)
     return int(last)
+
+
+def _remind(task_id: UUID) -> None:
+    """Have the next sweep send a message of a queued task: this process may end before its own is out."""
+    Outbox.objects.update_or_create(task_id=task_id, defaults={"publish_at": Now(), "published": 0})
 
 
 def _entrance(row: Mapping[str, Any]) -> line.Entrance | None:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from agents.cast import Cast
 from agents.engine import events as e
+from agents.journal import with_approvals
 from agents.models import Event, Task
 from agents.presenting import step
 from agents.schemas import AgentType, ListQuery, Step
@@ -27,7 +28,7 @@ def page(client_id: UUID, query: ListQuery) -> tuple[list[Task], str | None]:
         rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=task_id))
     found = list(rows[: query.limit + 1])
     is_more = len(found) > query.limit
-    found = found[: query.limit]
+    found = with_approvals(found[: query.limit])
     return found, _cursor(found[-1]) if is_more else None
 
 

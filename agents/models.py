@@ -69,6 +69,16 @@ class AgentVersion(models.Model):
         FLAG = "flag", "Flag: note it with the task"
         BLOCK = "block", "Block: refuse the task"
 
+    class Approval(models.TextChoices):
+        NONE = "none", "None"
+        START = "start", "Before it begins"
+        RESULT = "result", "Before its result is given"
+
+    class OnTimeout(models.TextChoices):
+        REJECT = "reject", "Take it as rejected"
+        APPROVE = "approve", "Take it as approved"
+        FAIL = "fail", "End the task as failed"
+
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
@@ -93,6 +103,31 @@ class AgentVersion(models.Model):
     )
     guard_mode = models.CharField(
         max_length=16, choices=GuardMode, default=GuardMode.BLOCK, help_text="What an attack in a text means."
+    )
+    approval = models.CharField(
+        max_length=16,
+        choices=Approval,
+        default=Approval.NONE,
+        db_default=Approval.NONE,
+        help_text="What of it a person has to agree to.",
+    )
+    approval_tools = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text='Tools whose calls a person has to agree to, by name or pattern: ["github__delete_*"].',
+    )
+    approval_timeout_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long a person may take to answer. Empty: the platform's APPROVAL_TIMEOUT_SECONDS.",
+    )
+    approval_on_timeout = models.CharField(
+        max_length=16,
+        choices=OnTimeout,
+        default=OnTimeout.REJECT,
+        db_default=OnTimeout.REJECT,
+        help_text="What happens when nobody answers in time.",
     )
     max_output_tokens = models.PositiveIntegerField(default=2000, help_text="Tokens of one answer, at most.")
     max_steps = models.PositiveIntegerField(default=12, help_text="Model calls of one task, at most.")
@@ -179,6 +214,9 @@ class Task(models.Model):
     last_seq = models.PositiveIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True)
     journal_pruned_at = models.DateTimeField(null=True)
+    answers = models.PositiveIntegerField(
+        null=True, help_text="How many of its approvals are answered; none where it never asked for one."
+    )
 
     # Only on the object that was just accepted: others of its conversation are ahead of it.
     waits: bool = False

@@ -13,6 +13,7 @@ from agents.cast import Cast
 from agents.engine import events as e
 
 Position = tuple[int, int]
+Told = e.ToolCalled | e.ToolReturned | e.ApprovalRequested | e.DelegateStarted | e.DelegateFinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Narrator:
     steps: dict[str, int] = field(default_factory=dict)
     call_seq: int = 0
     sent: int = 0
+    held_back: dict[str, str] = field(default_factory=dict)
     has_begun: bool = False
     has_ended: bool = False
 
@@ -65,7 +67,7 @@ class Narrator:
                 return [self._frame(at, "task.started", e.ROOT)]
             case e.ModelCalled():
                 if event.run == e.ROOT:
-                    self.call_seq, self.sent = seq, 0
+                    self.call_seq, self.sent = 0 if event.is_withheld else seq, 0
                 is_again = self.steps.get(event.run) == event.step
                 self.steps[event.run] = event.step
                 return [
@@ -74,31 +76,13 @@ class Narrator:
             case e.ModelAnswered() if event.run == e.ROOT and event.text:
                 rest = self.delta(self.call_seq, 0, event.text) if self.call_seq else None
                 return [rest] if rest else []
-            case e.ToolCalled():
-                call = event.call
-                return [
-                    self._frame(at, "tool.called", event.run, tool=call.name, call_id=call.id, arguments=call.arguments)
-                ]
-            case e.ToolReturned():
-                told = {
-                    "tool": event.tool,
-                    "call_id": event.call_id,
-                    "output": event.output,
-                    "is_error": event.is_error,
-                }
-                return [self._frame(at, "tool.returned", event.run, **told)]
-            case e.DelegateStarted():
-                told = {"delegate": event.agent, "child": event.child, "task": event.task, "purpose": event.purpose}
-                asked_by = {"call_id": event.call_id} if event.call_id else {}
-                return [self._frame(at, "delegate.started", event.run, **told, **asked_by)]
-            case e.DelegateFinished():
-                told = {
-                    "delegate": event.agent,
-                    "child": event.child,
-                    "output": event.output,
-                    "is_error": event.is_error,
-                }
-                return [self._frame(at, "delegate.finished", event.run, **told)]
+            case e.ApprovalRequested():
+                if event.kind == "result" and event.run == e.ROOT:
+                    self.held_back[event.approval_id] = event.text
+                return [self._told(at, event)]
+            case e.ApprovalAnswered(decision="approve") if event.approval_id in self.held_back:
+                text = self.held_back.pop(event.approval_id)
+                return [self._frame((seq, len(text)), "text.delta", event.run, text=text)]
             case e.TaskEnded():
                 self.has_ended = True
                 frames = []
@@ -108,8 +92,37 @@ class Narrator:
                     )
                     frames.append(self._frame(at, "text.delta", e.ROOT, text=text))
                 return [*frames, self._frame((seq, 1), f"task.{event.status}", e.ROOT)]
+            case e.ToolCalled() | e.ToolReturned() | e.DelegateStarted() | e.DelegateFinished():
+                return [self._told(at, event)]
         return []
+
+    def _told(self, at: Position, event: Told) -> Frame:
+        name, fields = told(event)
+        return self._frame(at, name, event.run, **fields)
 
     def _frame(self, position: Position, name: str, run: str, **fields: Any) -> Frame:
         whose = {"run": run, "step": self.steps.get(run, 0), "agent": self.agents.get(run, "")}
         return Frame(position, name, {"task_id": self.task_id, **whose, **fields})
+
+
+def told(event: Told) -> tuple[str, dict[str, Any]]:
+    """What clients see of an event that tells all about itself: its name for them, and its own fields."""
+    match event:
+        case e.ToolCalled(call=call):
+            return "tool.called", {"tool": call.name, "call_id": call.id, "arguments": call.arguments}
+        case e.ToolReturned():
+            fields = {"tool": event.tool, "call_id": event.call_id, "output": event.output, "is_error": event.is_error}
+            return "tool.returned", fields
+        case e.ApprovalRequested(call=call):
+            asked = {"approval_id": event.approval_id, "kind": event.kind}
+            about = (
+                {"tool": call.name, "call_id": call.id, "arguments": call.arguments} if call else {"text": event.text}
+            )
+            rule = {"timeout_seconds": event.timeout_seconds, "on_timeout": event.on_timeout}
+            return "approval.requested", {**asked, **about, **rule}
+        case e.DelegateStarted():
+            fields = {"delegate": event.agent, "child": event.child, "task": event.task, "purpose": event.purpose}
+            return "delegate.started", {**fields, **({"call_id": event.call_id} if event.call_id else {})}
+        case e.DelegateFinished():
+            ended = {"output": event.output, "is_error": event.is_error}
+            return "delegate.finished", {"delegate": event.agent, "child": event.child, **ended}

@@ -118,7 +118,10 @@ def plan_for(
     request, caller, lead = order.request, order.caller, team.lead
     task = TaskInput(request.task, request.context, request.output_schema)
     limits = _limits(request, team)
-    may_cache = request.cache != "bypass" and lead.cache_seconds > 0 and request.conversation_id is None
+    asks_people = any(member.approval != "none" for member in team.members.values())
+    may_cache = (
+        request.cache != "bypass" and lead.cache_seconds > 0 and request.conversation_id is None and not asks_people
+    )
     policy = cache.BYPASS
     if may_cache:
         key = cache.key_of(caller.client_id, team, task, limits)

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents import cast
+from agents.approvals.models import Approval
 from agents.cast import Cast
 from agents.engine import events as e
 from agents.models import Task
-from agents.schemas import Step, TaskError, TaskObject, TaskUsage
+from agents.schemas import ApprovalObject, Step, TaskError, TaskObject, TaskUsage
 
 
 def task_object(task: Task, steps: list[Step] | None = None) -> TaskObject:
-    """The task object that every answer, stream and page shows."""
+    """The task object that every answer, stream and page shows. On the event loop, of a task that was read with its approvals."""
     return TaskObject(
         task_id=task.pk,
         status=task.status,
@@ -22,7 +23,7 @@ def task_object(task: Task, steps: list[Step] | None = None) -> TaskObject:
         model=task.model or None,
         result=task.result,
         error=TaskError(**task.error) if task.error else None,
-        approvals=[],
+        approvals=[] if task.answers is None else [approval(each) for each in task.approvals.all()],
         cached=task.is_cached,
         usage=TaskUsage(
             input_tokens=task.input_tokens,
@@ -38,6 +39,26 @@ def task_object(task: Task, steps: list[Step] | None = None) -> TaskObject:
         completed_at=timestamp(task.completed_at) if task.completed_at else None,
         execution_time_seconds=round(task.ran_seconds, 3) if task.is_final and task.started_at else None,
         steps=steps,
+    )
+
+
+def approval(asked: Approval) -> ApprovalObject:
+    """What a person is asked, and what was answered."""
+    is_tool = asked.kind == Approval.Kind.TOOL
+    return ApprovalObject(
+        approval_id=asked.approval_id,
+        kind=asked.kind,
+        agent=asked.agent,
+        run=asked.run,
+        tool=asked.tool if is_tool else None,
+        arguments=asked.text if is_tool else None,
+        text=None if is_tool else asked.text,
+        requested_at=timestamp(asked.requested_at),
+        expires_at=timestamp(asked.expires_at),
+        decision=asked.decision or None,
+        comment=asked.comment or None,
+        decided_by=asked.decided_by or None,
+        decided_at=timestamp(asked.decided_at) if asked.decided_at else None,
     )
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from agents.approvals.models import Approval
 from agents.models import Event, IdempotencyKey, Task
 
 BATCH = 500
@@ -59,6 +60,7 @@ def _forget_some_requests() -> int:
 def _prune_some_journals() -> int:
     task_ids = _locked(old_journals())
     Event.objects.filter(task_id__in=task_ids).delete()
+    Approval.objects.filter(task_id__in=task_ids).update(text="", comment="")  # who agreed to what stays
     return Task.objects.filter(pk__in=task_ids).update(journal_pruned_at=Now())
 
 

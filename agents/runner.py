@@ -67,6 +67,7 @@ class Execution:
         self._call_seqs: dict[str, int] = {}
         self._interrupt = asyncio.Event()
         self._is_lost = False
+        self._has_answers = False
         self._is_draining = False
         for event in pending:
             self._note(event)
@@ -95,7 +96,9 @@ class Execution:
         """
         self.token, self.client_id, self.meter = task.lease_token, task.client_id, meter
         with (
-            leases.hold(self.task_id, self.token, on_cancel=self._cancelled, on_lost=self._lost),
+            leases.hold(
+                self.task_id, self.token, on_cancel=self._cancelled, on_lost=self._lost, on_answers=self._answered
+            ),
             draining.heard(self._drain),
         ):
             try:
@@ -115,6 +118,8 @@ class Execution:
                     break
                 self._note(e.AttemptHandedOver(attempt=self.state.attempt))
                 return lifecycle.hand_over
+            if self._has_answers:
+                await self._hear()
             if not self._fresh:
                 await teams.refresh(self.state.team)
                 self.open()
@@ -186,7 +191,7 @@ class Execution:
         that broke off was committed is seen in the journal.
         """
         ending = (lifecycle.Ending.of(self.state),) if self.state.ended else ()
-        by = lifecycle.Holder(self.task_id, self.token, self._last_seq)
+        by = lifecycle.Holder(self.task_id, self.token, self._last_seq, answers=self.state.answers)
 
         async def write(is_repeated: bool) -> int:
             return await in_database(move, replace(by, is_repeated=is_repeated), self.pending, *ending)
@@ -201,9 +206,9 @@ class Execution:
 
     async def _end_steps(self) -> None:
         """Let what is under way end, for a few seconds; a call that may not be made twice, for as long as it takes."""
-        self._interrupt.clear()
         patience = time.monotonic() + draining.STEP_SECONDS
         while not (self._is_lost or self.state.is_cancel_requested or time.monotonic() >= self.deadline):
+            self._interrupt.clear()
             is_patient = time.monotonic() < patience
             if not any(is_patient or key in self._unsafe for key in self._under_way):
                 return
@@ -233,6 +238,24 @@ class Execution:
         # Whoever asked has journalled it already; here it is only folded.
         self.state = evolve(self.state, e.CancelRequested(by="client"))
         self._interrupt.set()
+
+    def _answered(self, answers: int) -> None:
+        if answers > self.state.answers:
+            self._has_answers = True
+            self._interrupt.set()
+
+    async def _hear(self) -> None:
+        """Take in what people answered meanwhile; it stands in the journal already, and here it is only folded."""
+        self._has_answers = False
+        if not (self._is_lost or self._is_draining or self.state.is_cancel_requested):
+            self._interrupt.clear()
+
+        async def read(_: bool) -> list[e.ApprovalAnswered]:
+            return await in_database(journal.answers, self.task_id)
+
+        for event in await _patiently(read):
+            if not self.state.approvals[event.approval_id].decision:
+                self.state = evolve(self.state, event)
 
     def _lost(self) -> None:
         self._is_lost = True
@@ -293,6 +316,8 @@ class Execution:
 
     def _teller(self, effect: CallModel) -> llm.OnText:
         """What hands the root's text to the followers as it comes; delegates' text is told when it is whole."""
+        if _is_withheld(effect):
+            return lambda _: None
         offset = 0
         call_seq = self._call_seqs[effect.run]
 
@@ -358,7 +383,13 @@ def _called(effect: CallModel) -> e.ModelCalled:
         purpose=effect.purpose,
         model=effect.model.name,
         reserved_usd=worst_case(effect),
+        is_withheld=_is_withheld(effect),
     )
+
+
+def _is_withheld(effect: CallModel) -> bool:
+    """Whether the text may turn out to be a result that a person has to agree to before anybody reads it."""
+    return effect.agent.approval == "result"
 
 
 async def _patiently(attempt: Callable[[bool], Awaitable[T]]) -> T:

@@ -210,6 +210,8 @@ async def _driven(execution: Execution, task: Task, meter: Meter) -> Task | None
         logger.exception("agent_task_interrupted")
         raise
     if not ended.is_final:
+        if ended.status == Status.AWAITING_APPROVAL:
+            await meter.release()  # who waits for a person keeps nobody else waiting
         return _left(ended, logger)
     await meter.release()
     metrics.task_duration_seconds.labels(ended.agent_type).observe(ended.ran_seconds)

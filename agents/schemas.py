@@ -166,7 +166,29 @@ class ApproveRequest(Body):
 
     approval_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     decision: Literal["approve", "reject"]
-    comment: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_clean_text)] | None = None
+
+
+class ApprovalObject(BaseModel):
+    """What a person is asked, and what was answered.
+
+    Of a tool's call there are the `arguments`, as the model wrote them; of a start the agent's task, and of a result its text,
+    under `text`. `decision` is null until somebody decides; `expire` is nobody in time, and `moot` that the task ended before.
+    """
+
+    approval_id: str
+    kind: Literal["tool", "start", "result"]
+    agent: str
+    run: str
+    tool: str | None
+    arguments: str | None
+    text: str | None
+    requested_at: str
+    expires_at: str
+    decision: Literal["approve", "reject", "expire", "moot"] | None
+    comment: str | None
+    decided_by: Literal["client", "operator", "timeout"] | None
+    decided_at: str | None
 
 
 class TaskUsage(BaseModel):
@@ -210,7 +232,7 @@ class TaskObject(BaseModel):
     model: str | None
     result: JsonValue
     error: TaskError | None
-    approvals: list[JsonObject]
+    approvals: list[ApprovalObject]
     cached: bool
     usage: TaskUsage
     cost_usd: str

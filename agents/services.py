@@ -20,6 +20,9 @@ from agentplatform.errors import (
     Unavailable,
 )
 from agents import guarding, journal, lifecycle, running
+from agents.approvals import answering
+from agents.approvals.answering import Answer
+from agents.approvals.models import Approval
 from agents.conversations import reading
 from agents.engine.budget import output_tokens_that_fit
 from agents.engine.events import ConversationRead
@@ -28,6 +31,8 @@ from agents.following import until_ended
 from agents.metering import Meter
 from agents.models import Agent, Task
 from agents.orders import Accepted, Mode, Order, Plan, plan_for
+from agents.schemas import ApproveRequest
+from agents.streaming import Appended, hub
 from agents.teams import Offer, Team, offers, team_of
 
 CANCEL_WAIT_SECONDS = 3.0
@@ -77,10 +82,14 @@ async def cancel(caller: Caller, task_id: UUID) -> Task:
     return task
 
 
-async def approve(caller: Caller, task_id: UUID, approval_id: str) -> Task:
-    """Answer a pending approval. Raises NotFound, or Conflict when no such approval is pending."""
-    task = await look(caller, task_id)
-    raise Conflict(f"The task is {task.status}; no approval “{approval_id}” is pending.")
+async def approve(caller: Caller, task_id: UUID, request: ApproveRequest) -> Task:
+    """Answer an approval of the caller's task, which goes on. Raises NotFound, or Conflict when it is too late for that."""
+    given = Answer(
+        request.approval_id, request.decision, request.comment or "", Approval.By.CLIENT, decider=caller.key_prefix
+    )
+    task = await in_database(answering.answer, task_id, given, client_id=caller.client_id)
+    hub().tell(task_id, Appended(task.last_seq), is_shared=True)
+    return task
 
 
 async def look(caller: Caller, task_id: UUID, *, wait_seconds: float = 0) -> Task:

@@ -10,12 +10,14 @@ from datetime import timedelta
 
 import kombu.exceptions
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from accounts import refusals
 from agentplatform.logs import log
 from agents import lifecycle, metering, outbox, retention
+from agents.approvals import answering
+from agents.approvals.models import Approval
 from agents.conversations import forgetting
 from agents.engine import events as e
 from agents.knowledge import waiting as documents
@@ -70,7 +72,11 @@ def time_out() -> int:
     ran = F("ran_seconds") + lifecycle.attempt_seconds()
     # A living runner ends its task itself, to the second; this is for those that do not.
     late = Task.objects.filter(status=Status.RUNNING).annotate(ran=ran).filter(ran__gt=F("timeout_seconds") + 5.0)
-    stale = Task.objects.filter(status=Status.QUEUED, created_at__lt=Now() - MOST_QUEUED)
+    queued = Task.objects.filter(status=Status.QUEUED, created_at__lt=Now() - MOST_QUEUED)
+    # Whoever waited for a person was not in the queue then.
+    lately = {"task": OuterRef("pk"), "decided_at__gt": Now() - MOST_QUEUED}
+    asked = Exists(Approval.objects.filter(**lately)) | Exists(UnknownOutcome.objects.filter(**lately))
+    stale = queued.filter(~asked)
     waited = "The task waited in the queue for longer than 24 hours."
     return _each(late, lambda task: _end(task, Status.FAILED, "timed_out", _too_long(task))) + _each(
         stale, lambda task: _end(task, Status.FAILED, "timed_out", waited)
@@ -85,6 +91,12 @@ def give_up() -> int:
         f"It is not known whether a tool's call took effect, and no operator decided within {MOST_UNDECIDED.days} days."
     )
     return _each(waiting, lambda task: _end(task, Status.FAILED, "tool_failed", told))
+
+
+def expire() -> int:
+    """Answer the approvals that nobody answered in time, by their rules."""
+    late = Approval.objects.filter(decision="", expires_at__lte=Now()).order_by("expires_at").values("task_id")
+    return _each(Task.objects.filter(pk__in=late).exclude(status__in=Task.FINAL), answering.expire)
 
 
 def _too_long(task: Task) -> str:
@@ -114,7 +126,7 @@ def _end(task: Task, status: str, reason: str, message: str) -> None:
     log(__name__).info("agent_task_ended_by_sweeper", task_id=str(task.pk), exit_reason=reason)
 
 
-MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up}
+MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up, "expired": expire}
 REMINDING: Chores = {
     "republished": outbox.republish,
     "documents_taken_back": documents.take_back,

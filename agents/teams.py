@@ -10,7 +10,7 @@ from django.conf import settings
 from agentplatform.database import in_database
 from agents import prices, splitting
 from agents.conversations.windows import window_of
-from agents.engine.types import AgentSpec, Model, Strategy
+from agents.engine.types import AgentSpec, Asks, Model, OnTimeout, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
 from agents.tools import registry
@@ -119,7 +119,7 @@ def _published() -> dict[str, Offer]:
 
 
 def _with_tools(spec: AgentSpec) -> AgentSpec:
-    return replace(spec, functions=registry.functions(spec.tools)) if spec.tools else spec
+    return replace(spec, functions=registry.functions(spec.tools, spec.approval_tools)) if spec.tools else spec
 
 
 def _tools(members: Iterable[AgentVersion | AgentSpec]) -> list[str]:
@@ -161,5 +161,9 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         max_tries=settings.MODEL_MAX_RETRIES + 1,
         backoff_seconds=settings.MODEL_BACKOFF_SECONDS,
         window_tokens=window_of(model, *row.fallback_models),
-        functions=registry.functions(row.tools),
+        functions=registry.functions(row.tools, row.approval_tools),
+        approval=cast(Asks, row.approval),
+        approval_tools=tuple(row.approval_tools),
+        approval_timeout_seconds=row.approval_timeout_seconds or settings.APPROVAL_TIMEOUT_SECONDS,
+        approval_on_timeout=cast(OnTimeout, row.approval_on_timeout),
     )

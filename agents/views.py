@@ -15,7 +15,15 @@ from accounts.limits import Admission
 from accounts.permissions import KeyView
 from agentplatform import metrics
 from agentplatform.database import in_database
-from agentplatform.errors import FieldError, InjectionDetected, InvalidRequest, PlatformError, TaskFailed, translated
+from agentplatform.errors import (
+    FieldError,
+    Forbidden,
+    InjectionDetected,
+    InvalidRequest,
+    PlatformError,
+    TaskFailed,
+    translated,
+)
 from agentplatform.middleware import request_id_of
 from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
 from agents import documentation, listing, running, schemas, services
@@ -152,7 +160,7 @@ class ApproveView(KeyView):
     @documentation.approve
     async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
         body = self.body(schemas.ApproveRequest)
-        return json_response(task_object(await services.approve(self.request.caller, task_id, body.approval_id)))
+        return json_response(task_object(await services.approve(self.request.caller, task_id, body)))
 
 
 class TasksView(KeyView):
@@ -184,15 +192,19 @@ def _outcome(error: PlatformError) -> str:
 
 
 def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
-    """The answer to a task run in the request, by how it ended. Raises TaskFailed or InjectionDetected."""
+    """The answer to a task run in the request, by how it ended. Raises TaskFailed, Forbidden or InjectionDetected."""
     shown = task_object(task)
     if task.status != Task.Status.FAILED:
         return json_response(shown, headers=headers)
     members = shown.model_dump(mode="json")
-    if task.exit_reason == "guardrail_blocked":
-        error: PlatformError = InjectionDetected(rule="mid_run", score=1.0, members={"task": members})
+    told = task.error["message"] if task.error else ""
+    error: PlatformError
+    if task.exit_reason == "guardrail_blocked" and task.answers:
+        error = Forbidden(told, members={"rule": "approval", "task": members})
+    elif task.exit_reason == "guardrail_blocked":
+        error = InjectionDetected(rule="mid_run", score=1.0, members={"task": members})
     else:
-        error = TaskFailed(task.exit_reason, task.error["message"] if task.error else "", members)
+        error = TaskFailed(task.exit_reason, told, members)
     error.headers |= headers
     raise error
 

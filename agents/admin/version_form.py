@@ -79,6 +79,10 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
         required=False, help_text="Agents it may call, comma-separated; plan and review begin with the first."
     )
     handoffs = ChoicesField(required=False, help_text="Agents that may take the conversation over from it.")
+    approval_tools = NamesField(
+        required=False,
+        help_text="Tools whose calls a person has to agree to, comma-separated, by name or pattern: github__delete_*.",
+    )
     output_schema = JsonField(
         empty=None, help_text="JSON Schema of every result, unless the client sends one; empty for plain text."
     )

@@ -33,6 +33,10 @@ class AgentVersionAdmin(Audited):
         ("Model", {"fields": ("model", "fallback_models", "temperature", "model_settings", "max_output_tokens")}),
         ("Tools and other agents", {"fields": ("tools", "delegates", "handoffs")}),
         ("Result and guard", {"fields": ("output_schema", "guard_mode", "cache_seconds")}),
+        (
+            "Approvals",
+            {"fields": ("approval", "approval_tools", ("approval_timeout_seconds", "approval_on_timeout"))},
+        ),
         ("Limits of a task", {"fields": ("max_steps", "max_cost_usd", "timeout_seconds")}),
     ]
 

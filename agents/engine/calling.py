@@ -1,7 +1,7 @@
 """What a model asked for in its answer: tools are called and agents asked, side by side; then the conversation is handed over."""
 
+from agents.engine import approvals, tree
 from agents.engine import events as e
-from agents.engine import tree
 from agents.engine.effects import CallTool, Effect, Record
 from agents.engine.referrals import Referral, argument, referrals_of
 from agents.engine.state import OpenTool, Run, State
@@ -14,16 +14,20 @@ def open_calls(state: State, run: Run) -> list[Effect]:
     hand_overs = [(each, referral) for each, referral in called if referral and referral.kind == "hand_over"]
     if len(hand_overs) == len(called):
         return _hand_over(state, run, hand_overs)
-    tools = [_use(state, run, each) for each, referral in called if not referral and not each.is_unknown]
+    tools = [effect for each, referral in called if not referral for effect in _use(state, run, each)]
     asks = [(each, referral) for each, referral in called if referral and referral.kind == "ask" and not each.child]
     return [*tools, *_ask(state, run, asks)]
 
 
-def _use(state: State, run: Run, tool: OpenTool) -> Effect:
+def _use(state: State, run: Run, tool: OpenTool) -> list[Effect]:
     """Call a tool, again after a crash; one that may not begin twice is an operator's to settle then."""
+    if tool.is_unknown:
+        return []
     if tool.unsafe_since is not None and tool.unsafe_since != state.attempt:
-        return Record(event=e.OutcomeUnknown(run=run.id, step=run.step, call=tool.call))
-    return CallTool(run=run.id, step=run.step, call=tool.call)
+        return [Record(event=e.OutcomeUnknown(run=run.id, step=run.step, call=tool.call))]
+    if (asking := approvals.of_call(state, run, tool)) is not None:
+        return asking
+    return [CallTool(run=run.id, step=run.step, call=tool.call)]
 
 
 def _ask(state: State, run: Run, asks: list[tuple[OpenTool, Referral]]) -> list[Effect]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agents.engine import approvals
 from agents.engine import events as e
 from agents.engine.budget import fits
 from agents.engine.calling import open_calls
@@ -22,10 +23,12 @@ def decide(state: State, *, is_past_deadline: bool = False) -> list[Effect]:
         return []
     if state.is_cancel_requested:
         return [ended("cancelled", "cancelled")]
+    if expired := approvals.expired(state):
+        return [expired]
     if is_past_deadline:
         return [failed("timed_out", f"The task ran longer than its {state.limits.timeout_seconds} s.")]
     wanted = [effect for run in state.runs.values() if not run.is_done for effect in _next(state, run)]
-    effects = within_breadth(state, wanted)
+    effects = approvals.numbered(state, within_breadth(state, wanted))
     calls = [effect for effect in effects if isinstance(effect, CallModel)]
     if state.model_calls + len(calls) > state.limits.max_steps:
         return [failed("max_steps", f"The task needs more than its {state.limits.max_steps} model calls.")]
@@ -55,6 +58,8 @@ def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec], *read: 
 
 
 def _next(state: State, run: Run) -> list[Effect]:
+    if (asking := approvals.of_start(state, run)) is not None:
+        return asking
     if run.id == e.ROOT and (preparing := fit_history(state, run)):
         return preparing
     if run.tries.are_used_up(state.team[run.agent]):

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from agents.engine.types import RunLimits, TaskInput, ToolCall, Turn, Usage
+from agents.engine.types import OnTimeout, RunLimits, TaskInput, ToolCall, Turn, Usage
 
 ROOT = "0"
 Purpose = Literal["part", "ask", "review"]
+ApprovalKind = Literal["tool", "start", "result"]
+Decision = Literal["approve", "reject", "expire"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,17 @@ class ConversationSummarised(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalled(Event):
-    """`reserved_usd` is what the call may cost at most; one of the next three settles it, at its `cost_usd`."""
+    """`reserved_usd` is what the call may cost at most; one of the next three settles it, at its `cost_usd`.
+
+    `is_withheld`: its text is not told as it comes, because a person has to agree to it first.
+    """
 
     run: str
     step: int
     purpose: str
     model: str
     reserved_usd: Decimal = Decimal(0)
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +165,7 @@ class ToolCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReturned(Event):
-    """`is_refused`: nothing was tried, as a cap of the task's tree was reached; that is no failure of the tool."""
+    """`is_refused`: nothing was tried, as a cap or a person did not allow it; that is no failure of the tool."""
 
     run: str
     step: int
@@ -187,6 +193,36 @@ class OutcomeResolved(Event):
     call_id: str
     decision: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(Event):
+    """A person has to agree: to a `tool`'s `call`, to the `start` of the run, or to its `result`.
+
+    `text` is what it is about: the call's arguments, the run's task, the text of the result. Without an answer for
+    `timeout_seconds` it is rejected or approved, or the task fails, as `on_timeout` says.
+    """
+
+    run: str
+    step: int
+    approval_id: str
+    kind: ApprovalKind
+    agent: str
+    text: str
+    timeout_seconds: int
+    on_timeout: OnTimeout
+    call: ToolCall | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAnswered(Event):
+    """`by` is client, operator or timeout; the decision `expire` comes from the last alone, and fails the task."""
+
+    run: str
+    approval_id: str
+    decision: Decision
+    by: str
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +280,8 @@ TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (TaskAccepted, GuardNoted, AttemptStarted, AttemptLost, AttemptHandedOver, ConversationRead,
                  ConversationTrimmed, ConversationSummarised, ModelCalled, ModelAnswered, ModelFailed,
-                 ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, DelegateStarted,
-                 DelegateFinished, HandedOver, CancelRequested, TaskEnded)
+                 ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, ApprovalRequested,
+                 ApprovalAnswered, DelegateStarted, DelegateFinished, HandedOver, CancelRequested, TaskEnded)
 }  # fmt: skip
 
 
@@ -263,7 +299,7 @@ def from_json(kind: str, data: Mapping[str, Any]) -> Event:
         "usage": lambda value: Usage(**value),
         "cost_usd": Decimal,
         "reserved_usd": Decimal,
-        "call": lambda value: ToolCall(**value),
+        "call": lambda value: None if value is None else ToolCall(**value),
         "tool_calls": lambda value: tuple(ToolCall(**call) for call in value),
         "turns": lambda value: tuple(Turn(**turn) for turn in value),
     }

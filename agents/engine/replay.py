@@ -13,7 +13,14 @@ from agents.engine.effects import CallModel, CallTool, Effect, Record
 from agents.engine.state import State, evolve, start
 from agents.engine.types import FREE, AgentSpec, Model
 
-DECIDED = (e.DelegateStarted, e.DelegateFinished, e.HandedOver, e.ConversationTrimmed, e.OutcomeUnknown)
+DECIDED = (
+    e.DelegateStarted,
+    e.DelegateFinished,
+    e.HandedOver,
+    e.ConversationTrimmed,
+    e.OutcomeUnknown,
+    e.ApprovalRequested,
+)
 # Ends that clocks, clients, budgets and operators bring about: no journal says that they had to come.
 FROM_OUTSIDE = frozenset({"cancelled", "timed_out", "budget_exceeded", "attempts_exhausted", "guardrail_blocked"})
 
@@ -45,11 +52,16 @@ def replayed(journal: Iterable[tuple[int, e.Event]], team: Mapping[str, AgentSpe
         raise TypeError("A journal begins with TaskAccepted.")
     state = start(opening, {slug: _free(spec) for slug, spec in team.items()})
     differences: list[Difference] = []
+    planned: list[Effect] = []
     for seq, event in numbered[1:]:
         if _is_decided(event):
-            planned = decide(state)
+            # What was decided together is recorded one by one, without asking again in between.
+            if not any(_leads_to(effect, event) for effect in planned):
+                planned = decide(state)
             if not any(_leads_to(effect, event) for effect in planned):
                 differences.append(Difference(seq, _words(event), "; ".join(map(_of, planned)) or "wait"))
+        elif not isinstance(event, e.ToolReturned):
+            planned = []
         state = evolve(state, event)
     answered = sum(isinstance(event, e.ModelAnswered | e.ToolReturned) for _, event in numbered)
     return Replay(state, len(numbered), answered, tuple(differences))
@@ -69,11 +81,16 @@ def _leads_to(effect: Effect, event: e.Event) -> bool:
         case CallTool(), e.ToolCalled():
             return (effect.run, effect.call) == (event.run, event.call)
         case Record(), e.TaskEnded() if isinstance(effect.event, e.TaskEnded):
-            same = ("status", "exit_reason", "result")
-            return all(getattr(effect.event, name) == getattr(event, name) for name in same)
+            return _are_alike(effect.event, event, "status", "exit_reason", "result")
+        case Record(), e.ApprovalRequested() if isinstance(effect.event, e.ApprovalRequested):
+            return _are_alike(effect.event, event, "run", "approval_id", "kind", "text", "call")
         case Record(), _:
             return effect.event == event
     return False
+
+
+def _are_alike(one: e.Event, other: e.Event, *fields: str) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in fields)
 
 
 def _of(effect: Effect) -> str:
@@ -95,6 +112,8 @@ def _words(event: e.Event) -> str:
             return f"have {event.agent} do run {event.child}"
         case e.DelegateFinished():
             return f"take the answer of run {event.child}"
+        case e.ApprovalRequested():
+            return f"ask a person about the {event.kind} of run {event.run}"
         case e.HandedOver():
             return f"hand run {event.run} over to {event.agent}"
         case e.TaskEnded():

@@ -1,7 +1,7 @@
 """The state of a task, and `evolve`, which folds events into it. Nothing else makes state."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -29,20 +29,33 @@ class Answer:
 class OpenTool:
     """A call that has not returned; `child` is the delegate's run, when an agent was asked.
 
-    `unsafe_since` is the attempt in which it began, when it may not begin twice.
+    `unsafe_since` is the attempt in which it began, when it may not begin twice. `approval_id`: a person was asked for it.
     """
 
     call: ToolCall
     child: str = ""
     unsafe_since: int | None = None
     is_unknown: bool = False
+    approval_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person was asked; the decision is empty until there is one."""
+
+    run: str
+    kind: e.ApprovalKind
+    timeout_seconds: int
+    decision: Literal[""] | e.Decision = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One agent at work: the root, or a delegate with its `purpose`, and the `output` that it reported in the end.
 
-    `turns` is the conversation after the task. Plans, routes and summaries are no part of it.
+    `turns` is the conversation after the task. Plans, routes and summaries are no part of it. `start_approval` and
+    `result_approval` are the ids of what a person was asked of its agent's start, and of the text that it last wrote.
     """
 
     id: str
@@ -64,6 +77,8 @@ class Run:
     earlier_parts: int = 0
     is_open_step: bool = False
     open_call: e.ModelCalled | None = None
+    start_approval: str = ""
+    result_approval: str = ""
 
     @property
     def parent(self) -> str:
@@ -92,6 +107,7 @@ class State:
     is_cancel_requested: bool = False
     model_failure: str = ""
     attempt: int = 0
+    approvals: Mapping[str, Approval] = field(default_factory=dict)
     ended: e.TaskEnded | None = None
 
     @property
@@ -110,7 +126,13 @@ class State:
     @property
     def waits_for_people(self) -> bool:
         """Whether something is open that only a person can settle."""
-        return any(tool.is_unknown for run in self.runs.values() for tool in run.open_tools)
+        is_unknown = any(tool.is_unknown for run in self.runs.values() for tool in run.open_tools)
+        return is_unknown or self.answers < len(self.approvals)
+
+    @property
+    def answers(self) -> int:
+        """How many of its approvals are answered."""
+        return sum(bool(approval.decision) for approval in self.approvals.values())
 
     def schema_of(self, run: Run) -> Mapping[str, Any] | None:
         """What the run's result has to satisfy: at the root the client's schema, if there is one, else the agent's own."""
@@ -166,6 +188,8 @@ def _evolved(state: State, event: e.Event) -> State:
             return replace(state, attempt=event.attempt)
         case e.ToolCalled() | e.ToolReturned() | e.OutcomeUnknown() | e.OutcomeResolved():
             return _with_tools(state, event)
+        case e.ApprovalRequested() | e.ApprovalAnswered():
+            return _with_approval(state, event)
         case e.DelegateStarted() | e.DelegateFinished():
             return _with_delegate(state, event)
         case e.HandedOver():
@@ -213,6 +237,22 @@ def _with_tool(state: State, run_id: str, call_id: str, **changes: Any) -> State
     return _with(state, replace(run, open_tools=tuple(tools)))
 
 
+def _with_approval(state: State, event: e.ApprovalRequested | e.ApprovalAnswered) -> State:
+    match event:
+        case e.ApprovalRequested(approval_id=approval_id, kind=kind, call=call):
+            asked = Approval(event.run, kind, event.timeout_seconds)
+            state = replace(state, approvals={**state.approvals, approval_id: asked})
+            if call is not None:
+                return _with_tool(state, event.run, call.id, approval_id=approval_id)
+            run = state.runs[event.run]
+            if kind == "start":
+                return _with(state, replace(run, start_approval=approval_id))
+            return _with(state, replace(run, result_approval=approval_id))
+        case e.ApprovalAnswered(approval_id=approval_id):
+            answered = replace(state.approvals[approval_id], decision=event.decision, comment=event.comment)
+            return replace(state, approvals={**state.approvals, approval_id: answered})
+
+
 def _with_delegate(state: State, event: e.DelegateStarted | e.DelegateFinished) -> State:
     run = state.runs[event.run]
     match event:
@@ -249,6 +289,8 @@ def _handed_over(state: State, event: e.HandedOver) -> Run:
         failed_tools=0,
         reviews=0,
         is_approved=False,
+        start_approval="",
+        result_approval="",
         hand_overs=run.hand_overs + 1,
         earlier_parts=len(state.children(run, "part")),
     )
@@ -269,6 +311,7 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         tries=run.tries.answered(),
         is_open_step=False,
         open_call=None,
+        result_approval="",
     )
     return replace(
         _with(state, run),

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
+from agents.engine import approvals, tree
 from agents.engine import events as e
-from agents.engine import tree
 from agents.engine.calls import model_call
 from agents.engine.effects import Effect, Record
 from agents.engine.endings import ended, give_up, report
@@ -31,7 +31,7 @@ def _strategy(state: State, run: Run) -> Strategy:
 def _answer(state: State, run: Run) -> list[Effect]:
     if run.answer is None or run.answer.tool_calls:
         return [model_call(state, run, "review" if run.purpose == "review" else "answer")]
-    return [_finish(state, run, run.answer.text)]
+    return _finish(state, run, run.answer.text)
 
 
 def _plan(state: State, run: Run) -> list[Effect]:
@@ -70,9 +70,9 @@ def _review(state: State, run: Run) -> list[Effect]:
     if run.turns[-1].role == "user":
         return [model_call(state, run, purpose)]
     if run.is_approved or run.reviews >= MAX_REVIEWS or run.answer.purpose == "repair":
-        return [_finish(state, run, run.answer.text)]
+        return _finish(state, run, run.answer.text)
     text = tree.Wanted(_helper(state, run), to_review(state, run))
-    return tree.starts(state, run, "review", [text]) or [_finish(state, run, run.answer.text)]
+    return tree.starts(state, run, "review", [text]) or _finish(state, run, run.answer.text)
 
 
 STRATEGIES: dict[Strategy, Callable[[State, Run], list[Effect]]] = {
@@ -89,14 +89,17 @@ def _helper(state: State, run: Run) -> str:
     return run.agent if not first or first[0] in tree.above(state, run) else first[0]
 
 
-def _finish(state: State, run: Run, text: str) -> Effect:
+def _finish(state: State, run: Run, text: str) -> list[Effect]:
     schema = state.schema_of(run)
     try:
         result = text if schema is None else satisfying(text, schema)
     except NotValid as fault:
         if run.repairs < MAX_REPAIRS:
-            return model_call(state, run, "repair", str(fault))
-        return give_up(run, "output_invalid", f"The result does not satisfy output_schema: {fault}")
+            return [model_call(state, run, "repair", str(fault))]
+        return [give_up(run, "output_invalid", f"The result does not satisfy output_schema: {fault}")]
+    told = text if schema is None else json.dumps(result, ensure_ascii=False)
+    if (asking := approvals.of_result(state, run, told)) is not None:
+        return asking
     if run.id == e.ROOT:
-        return ended("completed", "completed", result=result)
-    return report(run, text if schema is None else json.dumps(result, ensure_ascii=False))
+        return [ended("completed", "completed", result=result)]
+    return [report(run, told)]

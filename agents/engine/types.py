@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 Strategy = Literal["answer", "plan", "route", "review"]
 Role = Literal["system", "user", "assistant", "tool"]
+Asks = Literal["none", "start", "result"]
+OnTimeout = Literal["reject", "approve", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,16 @@ MAX_FUNCTIONS = 128
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a model may call, as it is told of it: `parameters` is a JSON Schema. `most_tokens`: what telling costs at most."""
+    """What a model may call, as it is told of it: `parameters` is a JSON Schema. `most_tokens`: what telling costs at most.
+
+    `needs_approval`: a person has to agree to each call.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
     most_tokens: int
+    needs_approval: bool = False
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -105,6 +111,9 @@ class AgentSpec:
     allow list as it was written, and `functions` are the tools that it means at this moment; like prices, they may change.
     Where it reads a conversation, a call takes `window_tokens` at most, the answer included. `model_settings` go into each call
     as they are; `output_schema` holds for every result that its client does not shape.
+
+    A person has to agree before it begins, or before its result is given, as `approval` says, and to each call of a tool that
+    `approval_tools` names. Without an answer for `approval_timeout_seconds`, `approval_on_timeout` is what happens.
     """
 
     slug: str
@@ -126,6 +135,10 @@ class AgentSpec:
     backoff_seconds: float = 0.5
     functions: tuple[Function, ...] = ()
     window_tokens: int = 32_000
+    approval: Asks = "none"
+    approval_tools: tuple[str, ...] = ()
+    approval_timeout_seconds: int = 86_400
+    approval_on_timeout: OnTimeout = "reject"
 
     @property
     def models(self) -> tuple[Model, ...]:

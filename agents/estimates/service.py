@@ -96,7 +96,9 @@ def _unpriced(team: Team) -> PlatformError | None:
 
 
 def _beginning(plan: Plan) -> tuple[list[CallModel], PlatformError | None]:
-    """The first model calls; or none, and the error of a task that its own caps end before them."""
+    """The first model calls, once people have agreed to all; or none, and the error of a task that its caps end before them."""
+    agreed = {slug: replace(member, approval="none") for slug, member in plan.team.members.items()}
+    plan = replace(plan, team=replace(plan.team, members=agreed))
     ended = opening_state(plan.opening, plan.team.members, *plan.past).ended
     if ended is not None:
         return [], TaskFailed(ended.exit_reason, ended.message, {})

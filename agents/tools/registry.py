@@ -8,9 +8,10 @@ import asyncio
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic_core import to_json
@@ -99,10 +100,27 @@ def allowed(entries: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def functions(entries: Iterable[str]) -> tuple[Function, ...]:
-    """The tools of an allow list as models are told of them, with what that costs at most. What is not set up is left out."""
+def functions(entries: Iterable[str], approved: Sequence[str] = ()) -> tuple[Function, ...]:
+    """The tools of an allow list as models are told of them, with what that costs at most. What is not set up is left out.
+
+    A person has to agree to the calls of those that `approved` names or has a pattern for, and of those that say so themselves.
+    """
     tools = [tool for tool in map(get, allowed(entries)[:MAX_FUNCTIONS]) if tool and not tool.unavailable()]
-    return tuple(Function(tool.name, tool.description, tool.parameters, _most_tokens(tool)) for tool in tools)
+    return tuple(
+        Function(
+            tool.name,
+            tool.description,
+            tool.parameters,
+            _most_tokens(tool),
+            needs_approval=tool.approval or is_named(tool.name, approved),
+        )
+        for tool in tools
+    )
+
+
+def is_named(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a tool is among these names and patterns, in which * stands for any characters."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def function_schemas(entries: Iterable[str]) -> list[dict[str, Any]]:

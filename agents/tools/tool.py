@@ -50,6 +50,7 @@ class Tool:
     `read` makes the function's named arguments of the JSON text that a model wrote, and raises BadArguments.
     `context_parameter` names the parameter that gets the CallContext, and `takes_key` says whether there is one for the key.
     `unavailable` says why it cannot be called on this platform, or nothing; models are not told of a tool that cannot.
+    `approval`: a person has to agree to each call, whichever agent makes it.
     """
 
     name: str
@@ -63,15 +64,22 @@ class Tool:
     takes_key: bool = False
     context_parameter: str = ""
     unavailable: Callable[[], str] = str
+    approval: bool = False
 
 
 def tool(
-    *, effect: Effect, timeout_seconds: float, runs_in_thread: bool = False, unavailable: Callable[[], str] = str
+    *,
+    effect: Effect,
+    timeout_seconds: float,
+    runs_in_thread: bool = False,
+    unavailable: Callable[[], str] = str,
+    approval: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]:
     """Make the decorated function a Tool.
 
     It may be a coroutine function. A plain function runs on the event loop, so it must be done within about a
-    millisecond, unless `runs_in_thread`. It returns text, or a value that is given to the model as JSON.
+    millisecond, unless `runs_in_thread`. It returns text, or a value that is given to the model as JSON. With `approval`, a
+    person has to agree to each call.
 
     Two parameters are no model's to fill: one annotated `CallContext`, which tells where the call comes from, and one named
     `idempotency_key`, which gets that field of it alone. Where settings are missing, `unavailable` says so, for operators.
@@ -94,6 +102,7 @@ def tool(
             takes_key=KEY in hints,
             context_parameter=context,
             unavailable=unavailable,
+            approval=approval,
         )
 
     return made

@@ -41,7 +41,10 @@ DUE = """
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A delivery as it is sent: the body is the same at each attempt. `secrets`: each signs; the newest first."""
+    """A delivery as it is sent. `secrets`: each signs; the newest first.
+
+    The body has the task as it stands: an ended one does not change, and one that asks may be answered between two attempts.
+    """
 
     id: UUID
     url: str
@@ -67,6 +70,8 @@ def _message(delivery: Delivery, secrets: Sequence[str]) -> Message:
         "timestamp": timestamp(delivery.created_at),
         "data": task_object(delivery.task).model_dump(mode="json", exclude_none=False),
     }
+    if delivery.approval_id:
+        body["approval_id"] = delivery.approval_id
     return Message(delivery.pk, delivery.url, delivery.endpoint, body, secrets)
 
 

@@ -13,8 +13,8 @@ MAX_URL_CHARACTERS = 2000
 class Delivery(models.Model):
     """One message to one address. Its id is the `webhook-id`: the same at each attempt, so that receivers can tell.
 
-    A trigger writes the row when a task that names an address ends, in the transaction that ends it. `endpoint` is what
-    is kept apart from all others: one client's calls to one server.
+    Triggers write the row when a task that names an address ends, in the transaction that ends it, and when it asks for an
+    approval, in the one that asks. `endpoint` is what is kept apart from all others: one client's calls to one server.
     """
 
     class State(models.TextChoices):
@@ -26,6 +26,7 @@ class Delivery(models.Model):
     client = models.ForeignKey(Client, models.CASCADE, related_name="+")
     task = models.ForeignKey(Task, models.CASCADE, related_name="deliveries")
     kind = models.CharField(max_length=32, help_text="Such as task.completed.")
+    approval_id = models.CharField(max_length=16, blank=True, default="", db_default="")
     url = models.CharField("address", max_length=MAX_URL_CHARACTERS)
     endpoint = models.TextField()
     state = models.CharField(max_length=16, choices=State, default=State.PENDING, db_default=State.PENDING)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents import lifecycle, sweeper
 from agents.models import Task
 from tests import outages
+from tests.agents.making import published
 from tests.api import Api, Persona
 from tests.scripted_model import CUT, JUNK, ScriptedModel, tool_call
 
@@ -117,7 +118,9 @@ def test_415(alice: Persona) -> None:
 
 
 def test_409_an_approval_against_the_state(alice: Persona) -> None:
-    task_id = alice.execute().json()["task_id"]
+    published("careful", approval="start")
+    task_id = alice.execute(agent_type="careful").json()["task_id"]
+    alice.post(f"/agent/cancel/{task_id}")
     answer = alice.post(f"/agent/approve/{task_id}", json={"approval_id": "a1", "decision": "approve"})
     refusal(answer, 409, "conflict")
 

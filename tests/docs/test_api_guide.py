@@ -3,8 +3,14 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
+from redis import Redis
 
+from agents import publishing, teams
+from agents.models import Agent
+from agents.publishing import published as published_version
+from tests.agents.making import ACTOR, published
 from tests.answers import text
 from tests.api import Api
 from tests.docs import answering, session
@@ -20,8 +26,10 @@ ANSWERS = {
     "haiku about rain": "Rain taps on the roof,\na slow drum for drowsy thoughts.\nThe garden drinks deep.",
     "haiku about snow": "Snow on the still pond,\nno footprint has crossed it yet.\nThe reeds hold their breath.",
     "primary colour": "Blue.",
+    "the picnic": "The picnic is on Sunday, by the lake.",
     "hello": "Hello!",
 }
+PICNIC = {"task": "Announce the picnic.", "agent_type": "writer"}
 REVISED = "Bells ring the valley awake."
 IN_TURN = {
     "Review the text below": [
@@ -33,16 +41,29 @@ IN_TURN = {
 }
 
 
+def asked_before(trial: str) -> None:
+    """Somebody asked a version of the writer whose result a person has to agree to; now it is as it is shipped."""
+    shipped = published_version(Agent.objects.get(slug="writer"))
+    published("writer", approval="result")
+    asked = httpx.post(f"{trial}/agent/execute", json=PICNIC, headers={"Authorization": "Bearer demo-key-123"})
+    assert asked.json()["status"] == "awaiting_approval"
+    assert shipped is not None
+    publishing.publish(shipped, actor=ACTOR)
+    teams.forget()
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
 def test_every_snippet_runs_and_prints_what_is_shown(
-    trial: str, model: ScriptedModel, language: str, tmp_path: Path
+    trial: str, model: ScriptedModel, redis_server: Redis, language: str, tmp_path: Path
 ) -> None:
     for pattern, answer in ANSWERS.items():
         model.when(pattern, text(answer, chunks=answer.splitlines(keepends=True)))
     for pattern, answers in IN_TURN.items():
         model.when(pattern, *answers)
     model.holds()
+    asked_before(trial)
+    redis_server.flushdb()  # a while ago: the page's own tasks are as many as the trial's limit allows
 
     ran = session.run(blocks(PAGE, language), url=trial, folder=tmp_path)
 

@@ -27,7 +27,11 @@ Respond = Callable[[Outside], e.Event]
 def agent(slug: str, **fields: Any) -> AgentSpec:
     """A published agent; its version's id is made from its name."""
     plain = {"description": f"Does {slug}.", "instructions": f"You are {slug}.", "model": "model-1", "price": PRICE}
-    functions = tuple(Function(name, f"Does {name}.", {"type": "object"}, 300) for name in fields.get("tools", ()))
+    asks = fields.get("approval_tools", ())
+    functions = tuple(
+        Function(name, f"Does {name}.", {"type": "object"}, 300, needs_approval=name in asks)
+        for name in fields.get("tools", ())
+    )
     made = {**plain, "functions": functions, **fields}
     return AgentSpec(slug=slug, version=1, version_id=sum(slug.encode()), **made)
 
@@ -107,14 +111,29 @@ class Story:
         self.journal.append(event)
         self.state = evolve(self.state, event)
 
+    @property
+    def open_approvals(self) -> list[str]:
+        return [approval_id for approval_id, asked in self.state.approvals.items() if not asked.decision]
+
+    def answer(self, approval_id: str, decision: e.Decision, comment: str = "") -> None:
+        """A person's answer, or what silence means."""
+        run = self.state.approvals[approval_id].run
+        self.append(
+            e.ApprovalAnswered(run=run, approval_id=approval_id, decision=decision, by="client", comment=comment)
+        )
+
     def run(
         self,
         respond: Respond,
         *,
         choose: Callable[[int], int] = lambda _: 0,
         before: Callable[["Story", Sequence[Outside]], None] | None = None,
+        decision: Callable[[], e.Decision] = lambda: "approve",
     ) -> "Story":
-        """Go on to the end. `choose` says which of several calls under way is done next; `before` looks at them first."""
+        """Go on to the end. `choose` says which of several calls under way is done next; `before` looks at them first.
+
+        People answer what they are asked by `decision`, each at a moment that `choose` picks among all that may happen next.
+        """
         under_way: dict[tuple[str, ...], Outside] = {}
         while not self.state.ended:
             assert len(self.journal) < MANY_EVENTS, "the task does not end"
@@ -125,7 +144,8 @@ class Story:
                 continue
             wanted = {effect.key: effect for effect in effects if not isinstance(effect, Record)}
             assert len(wanted) == len(effects), "two effects cannot be told apart"
-            assert wanted, "nothing is under way, and nothing is left to do"
+            asked = self.open_approvals
+            assert wanted or asked, "nothing is under way, and nothing is left to do"
             for key, effect in wanted.items():
                 if key not in under_way:
                     self._announce(effect)
@@ -134,7 +154,11 @@ class Story:
                 before(self, list(under_way.values()))
                 if self.state.is_cancel_requested:
                     continue
-            self.append(respond(under_way.pop(list(under_way)[choose(len(under_way))])))
+            happens = choose(len(under_way) + len(asked))
+            if happens < len(under_way):
+                self.append(respond(under_way.pop(list(under_way)[happens])))
+            else:
+                self.answer(asked[happens - len(under_way)], decision())
         return self
 
     def _announce(self, effect: Outside) -> None:

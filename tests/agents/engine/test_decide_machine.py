@@ -106,6 +106,13 @@ class TaskMachine(RuleBasedStateMachine):
         self.under_way = {}
         self._go_on()
 
+    @precondition(lambda self: self.story.open_approvals and not self.story.state.ended)
+    @rule(data=st.data(), decision=st.sampled_from(("approve", "reject", "expire")))
+    def a_person_answers(self, data: st.DataObject, decision: e.Decision) -> None:
+        self.story.answer(data.draw(st.sampled_from(self.story.open_approvals)), decision)
+        self.saved = len(self.story.journal)
+        self._go_on()
+
     @rule()
     def someone_cancels(self) -> None:
         if not self.story.state.ended:
@@ -121,7 +128,9 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_goes_on_or_has_ended(self) -> None:
-        assert self.story.state.ended or self.under_way, "nothing is under way, and nothing is left to do"
+        assert self.story.state.ended or self.under_way or self.story.open_approvals, (
+            "nothing is under way, and nothing is left to do"
+        )
 
     @invariant()
     def the_journal_alone_is_the_state(self) -> None:

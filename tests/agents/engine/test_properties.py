@@ -77,6 +77,8 @@ def teams(draw: st.DrawFn) -> dict[str, AgentSpec]:
                 slug,
                 strategy=draw(st.sampled_from(("answer", "plan", "route", "review"))),
                 tools=draw(st.sampled_from(((), ("calculator",)))),
+                approval=draw(st.sampled_from(("none", "none", "start", "result"))),
+                approval_tools=draw(st.sampled_from(((), ("calculator",)))),
                 delegates=draw(slugs),
                 handoffs=draw(slugs),
                 fallbacks=draw(st.sampled_from(FALLBACKS)),
@@ -119,6 +121,9 @@ class Chance:
     def choose(self, count: int) -> int:
         return self.random.randrange(count)
 
+    def decision(self) -> e.Decision:
+        return self.random.choice(("approve", "approve", "approve", "reject", "reject", "expire"))
+
     def _reply(self, effect: CallModel) -> Reply:
         chance = self.random.random()
         if chance < 0.1:
@@ -145,7 +150,7 @@ class Chance:
 
 def told(opening: e.TaskAccepted, members: dict[str, AgentSpec], random: Random, **options: Any) -> Story:
     chance = Chance(random)
-    return Story(members, [opening]).run(chance, choose=chance.choose, **options)
+    return Story(members, [opening]).run(chance, choose=chance.choose, decision=chance.decision, **options)
 
 
 tasks = openings()
@@ -278,7 +283,7 @@ def test_after_a_crash_no_recorded_call_is_made_again(
     chance = Chance(random)
     resumed = Story(story.members, through_json(kept))
     resumed.append(e.AttemptStarted(attempt=2))
-    resumed.run(chance, choose=chance.choose)
+    resumed.run(chance, choose=chance.choose, decision=chance.decision)
     again = {
         named(event) for event in resumed.journal[len(kept) :] if isinstance(event, e.ModelAnswered | e.ToolReturned)
     }
@@ -286,6 +291,39 @@ def test_after_a_crash_no_recorded_call_is_made_again(
     # An answer mended in its step is another call of that step; every other answer has a step of its own.
     assert not {name for name in done & again if name[0] != "repair"}
     assert resumed.state.model_calls <= story.state.limits.max_steps
+
+
+@promises
+@given(task=tasks, random=chances)
+def test_nothing_is_done_that_a_person_did_not_agree_to(
+    task: tuple[e.TaskAccepted, dict[str, AgentSpec]], random: Random
+) -> None:
+    story = told(*task, random)
+    agreed: set[tuple[str, str, str]] = set()
+    asked: dict[str, e.ApprovalRequested] = {}
+    agents = {e.ROOT: story.journal[0].agent}  # type: ignore[attr-defined]  # it begins with TaskAccepted
+    for event in story.journal:
+        match event:
+            case e.ApprovalRequested():
+                assert event.approval_id == f"a{len(asked) + 1}"
+                asked[event.approval_id] = event
+            case e.ApprovalAnswered(approval_id=approval_id, decision="approve"):
+                about = asked[approval_id]
+                agreed.add((about.kind, about.run, f"{about.step} {about.call.id}" if about.call else about.agent))
+            case e.DelegateStarted():
+                agents[event.child] = event.agent
+            case e.HandedOver():
+                agents[event.run] = event.agent
+            case e.ModelCalled() if story.members[agents[event.run]].approval == "start":
+                assert ("start", event.run, agents[event.run]) in agreed
+            case e.ToolCalled() if event.call.name == "calculator":
+                member = story.members[agents[event.run]]
+                if "calculator" in member.tools and member.approval_tools:
+                    assert ("tool", event.run, f"{event.step} {event.call.id}") in agreed
+            case e.DelegateFinished(is_error=False) if story.members[event.agent].approval == "result":
+                assert ("result", event.child, event.agent) in agreed
+            case e.TaskEnded(status="completed") if story.members[agents[e.ROOT]].approval == "result":
+                assert ("result", e.ROOT, agents[e.ROOT]) in agreed
 
 
 def named(event: e.ModelAnswered | e.ToolReturned) -> tuple[str, str, int, str]:

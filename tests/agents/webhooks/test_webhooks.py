@@ -16,8 +16,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from accounts.models import SCOPES, AuditEntry, WebhookSecret
 from agents import sweeper
 from agents.models import Task
+from agents.tasks import run_task
 from agents.webhooks import deliveries, schedule, sender
 from agents.webhooks.models import Delivery
+from tests.agents.making import published
 from tests.agents.webhooks.receiver import Receiver, receiving
 from tests.api import Persona
 from tests.scripted_model import ScriptedModel
@@ -129,6 +131,39 @@ def test_each_way_to_end_is_told(
     assert body["type"] == f"task.{body['data']['status']}"
     wanted = {"failed": "failed", "swept": "failed", "cached": "completed"}.get(how, "cancelled")
     assert body["data"]["status"] == wanted
+
+
+def test_what_a_person_is_asked_is_told_at_once(
+    told: Callable[..., dict[str, Any]], receiver: Receiver, secret: str, dora: Persona
+) -> None:
+    published("careful", approval="result")
+    task = told(agent_type="careful")
+    assert send() == 1
+    [call] = receiver.calls
+    body = Webhook(secret).verify(call.body, call.headers)
+    assert (body["type"], body["approval_id"]) == ("approval.requested", "a1")
+    assert body["data"] == task
+    assert body["data"]["approvals"][0]["text"] == task["approvals"][0]["text"] != ""
+    answer = {"approval_id": body["approval_id"], "decision": "approve"}
+    assert dora.post(f"/agent/approve/{task['task_id']}", json=answer).status_code == 200
+    run_task(task["task_id"])
+    assert send() == 1
+    assert json.loads(receiver.calls[-1].body)["type"] == "task.completed"
+
+
+def test_a_call_about_an_approval_that_is_sent_late_says_how_it_stands(
+    told: Callable[..., dict[str, Any]], receiver: Receiver, dora: Persona
+) -> None:
+    published("careful", approval="start")
+    receiver.answers.append(500)
+    task = told(agent_type="careful")
+    send()
+    dora.post(f"/agent/approve/{task['task_id']}", json={"approval_id": "a1", "decision": "reject"})
+    due()
+    send()
+    first, second = (json.loads(call.body) for call in receiver.calls)
+    assert first["data"]["approvals"][0]["decision"] is None
+    assert second["data"]["approvals"][0]["decision"] == "reject"
 
 
 def test_a_task_without_an_address_tells_nobody(dora: Persona, secret: str) -> None:
