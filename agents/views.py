@@ -138,7 +138,10 @@ class EventsView(KeyView):
     @documentation.events
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         after = _position(self.request.headers.get("Last-Event-ID"))
-        await services.look(self.request.caller, task_id)
+        task = await services.look(self.request.caller, task_id)
+        if after[0] > task.last_seq:
+            told = f"It is no event of this task, which has {task.last_seq} so far. Without the header all are sent."
+            raise InvalidRequest([FieldError("Last-Event-ID", "invalid", told)])
         return event_stream(task_id, after=after, is_welcome=self.is_still_welcome)
 
 

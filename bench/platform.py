@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,8 +136,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def platform(*, model_seconds: float, **settings: str) -> Iterator[Platform]:
-    """Stores with a filled database, and a model that takes so long; the parts are started by the caller."""
+def platform(*, model_seconds: float = 0, model: Sequence[str] = (), **settings: str) -> Iterator[Platform]:
+    """Stores with a filled database, and a model that takes so long; the parts are started by the caller.
+
+    `model` names another model: its module, and what comes after the port on its command line.
+    """
+    program, *arguments = model or ("bench.slow_model", str(model_seconds))
     _allow_many_files()
     with tempfile.TemporaryDirectory(prefix="agentplatform-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -159,13 +163,13 @@ def platform(*, model_seconds: float, **settings: str) -> Iterator[Platform]:
             subprocess.run(
                 [sys.executable, "manage.py", "bootstrap"], cwd=ROOT, env={**os.environ, **environment}, check=True
             )
-            model = Program(
+            serving = Program(
                 name="model",
-                command=[sys.executable, "-m", "bench.slow_model", str(port), str(model_seconds)],
+                command=[sys.executable, "-m", program, str(port), *arguments],
                 folder=ROOT,
                 is_ready=lambda _pid: _answers(f"{model_url}/calls"),
             )
-            with running(model, folder):
+            with running(serving, folder):
                 yield Platform(folder, key, environment, f"http://{LOOPBACK}:{free_port()}", model_url)
 
 

@@ -188,6 +188,17 @@ def test_nonsense_for_an_event_id_is_refused(alice: Persona, event_id: str) -> N
     assert answer.json()["errors"][0]["field"] == "Last-Event-ID"
 
 
+def test_the_event_id_of_another_task_is_refused(alice: Persona) -> None:
+    task_id = alice.execute().json()["task_id"]
+    answers = [
+        alice.get(f"/agent/events/{task_id}", headers={"Last-Event-ID": event_id})
+        for event_id in ("5-1", "6-0", "999999999-0")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 400, 400]
+    answer = answers[-1]
+    assert "no event of this task, which has 5 so far" in answer.json()["errors"][0]["message"]
+
+
 def test_a_client_that_leaves_does_not_stop_the_task(alice: Persona, model: ScriptedModel) -> None:
     hold = model.holds("Still done.")
     with alice.stream("Tell me.") as stream:
