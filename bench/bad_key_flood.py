@@ -1,9 +1,10 @@
 """What a flood of bad keys does to valid clients: p95 of GET /agent/types without and with it, in one run.
 
-    .venv/bin/python -m bench.bad_key_flood http://127.0.0.1:8000 ap_live_…  [--seconds 10] [--valid 8] [--flood 32]
+    .venv/bin/python -m bench.bad_key_flood http://127.0.0.1:8000 ap_live_…  [--seconds 10] [--valid 8] [--flood 32] [--rate 300]
 
 Loopback only. The flood sends made-up keys with a true checksum, each another, from one address. The key should be of a tier
-without limits. The phases alternate, so that a noisy machine disturbs both alike.
+without limits. Without --rate the flood guesses as fast as it goes, which on a small machine takes the cores from everybody,
+the valid clients of this program too. The phases alternate, so that a noisy machine disturbs both alike.
 """
 
 import argparse
@@ -47,15 +48,20 @@ async def valid_client(session: aiohttp.ClientSession, url: str, key: str, ends:
         await asyncio.sleep(0.02)
 
 
-async def flooder(session: aiohttp.ClientSession, url: str, ends: float, statuses: dict[int, int]) -> None:
-    """Guess as fast as it goes."""
+async def flooder(
+    session: aiohttp.ClientSession, url: str, ends: float, statuses: dict[int, int], pause_seconds: float
+) -> None:
+    """Guess as fast as it goes, or with a pause after each guess."""
     while time.monotonic() < ends:
+        await asyncio.sleep(pause_seconds)
         async with session.get(f"{url}/agent/types", headers={"Authorization": f"Bearer {made_up_key()}"}) as answer:
             await answer.read()
             statuses[answer.status] = statuses.get(answer.status, 0) + 1
 
 
-async def phase(url: str, key: str, seconds: float, valid: int, flood: int) -> tuple[list[float], dict[int, int]]:
+async def phase(
+    url: str, key: str, seconds: float, valid: int, flood: int, rate: float
+) -> tuple[list[float], dict[int, int]]:
     """One phase; the valid clients' times, and how the flood was answered."""
     times: list[float] = []
     statuses: dict[int, int] = {}
@@ -66,7 +72,7 @@ async def phase(url: str, key: str, seconds: float, valid: int, flood: int) -> t
     ):
         await asyncio.gather(
             *(valid_client(good, url, key, ends, times) for _ in range(valid)),
-            *(flooder(bad, url, ends, statuses) for _ in range(flood)),
+            *(flooder(bad, url, ends, statuses, flood / rate if rate else 0) for _ in range(flood)),
         )
     return times, statuses
 
@@ -84,6 +90,7 @@ async def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--valid", type=int, default=8)
     parser.add_argument("--flood", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=0, help="guesses a second, in all; 0: as many as it can")
     options = parser.parse_args()
     if urlsplit(options.url).hostname not in ("127.0.0.1", "localhost", "::1"):
         sys.exit("loopback only")
@@ -91,8 +98,10 @@ async def main() -> None:
     flooded: list[float] = []
     statuses: dict[int, int] = {}
     for _ in range(ROUNDS):
-        calm += (await phase(options.url, options.key, options.seconds, options.valid, 0))[0]
-        times, answered = await phase(options.url, options.key, options.seconds, options.valid, options.flood)
+        calm += (await phase(options.url, options.key, options.seconds, options.valid, 0, 0))[0]
+        times, answered = await phase(
+            options.url, options.key, options.seconds, options.valid, options.flood, options.rate
+        )
         flooded += times
         statuses = {status: statuses.get(status, 0) + answered.get(status, 0) for status in {*statuses, *answered}}
     rate = sum(statuses.values()) / (ROUNDS * options.seconds)
