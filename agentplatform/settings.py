@@ -99,6 +99,10 @@ if MODEL_IS_EMBEDDED:
     OPENAI_BASE_URL = EMBEDDED.model_url or LOCAL_MODEL_URL
 # The small model that comes with the platform, as `make run` and the compose files serve it. It is free.
 LOCAL_MODEL = "smollm2-135m-instruct"
+AGENT_MODULES = environment.words(
+    "AGENT_MODULES", unset="no agents as code",
+    meaning="Python modules that declare agents as code, such as `our_agents.triage`. They are imported as every process starts.",
+)
 AGENT_MODEL = environment.text(
     "AGENT_MODEL", LOCAL_MODEL if MODEL_IS_EMBEDDED else "gpt-5-mini",
     unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
