@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check lock clean
+.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ client: $(DEV) ## Write the synchronous half of the Python client anew from the 
 
 answers: $(DEV) ## Run the snippets of the documents and write the answers they show anew
 	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py
+
+train-guard: $(DEV) ## Fit the guard's weights to labelled texts; DATA=rows.jsonl (docs/guard.md)
+	@exec $(BIN)/python -m agents.guards.injection.training $(DATA)
 
 screenshots: $(DEV) ## Take the pictures in docs/images/ anew
 	@WRITE_IMAGES=1 $(BIN)/python -m pytest -q -n0 tests/browser/test_screenshots.py

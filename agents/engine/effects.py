@@ -48,18 +48,6 @@ class CallTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunCode:
-    """Have the run's function go on, until it asks for something, says something, or ends."""
-
-    run: str
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Tells this effect from every other that may be under way."""
-        return ("code", self.run)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Write a fact that follows from the state alone."""
 
@@ -67,5 +55,4 @@ class Record:
 
 
 Outside = CallModel | CallTool
-Performed = Outside | RunCode
-Effect = Performed | Record
+Effect = Outside | Record

@@ -1,36 +1,44 @@
 """Prompt injection: texts that try to take the agent over from whoever set it up.
 
-A list of rules finds the plain attempts, not all; how many, and how many honest texts it hits, stands in the documentation.
-The rules look for what is said (verbs with their objects), so a text that only talks about prompts passes.
+A text is spelt in one way (`normalise.py`), read as words and what they mean (`reading.py`), and judged by how what it says
+adds up (`model.py`); what it may hide is undone and judged as well (`disguises.py`). docs/guard.md tells how often that is
+right, and how the weights came about.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
+from itertools import islice
 from typing import Literal
 
-from agents.guards.injection.matching import scores, scores_as_mention
-from agents.guards.injection.normalising import normalised
+from agents.guards.injection.disguises import views
+from agents.guards.injection.model import BLOCK_FROM, FLAG_FROM, Finding, shipped
+from agents.guards.injection.normalise import normalised
+from agents.guards.injection.reading import read
 
-FLAG_FROM = 0.5
-BLOCK_FROM = 0.8
+MOST_VIEWS = 8
+"""Disguises of one text that are undone; within what they hide, one more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`rule` names the strongest rule that matched; `score` is between 0 and 1."""
+    """`rule` names what the text most reads like; `score` is between 0 and 1; `reasons` names all, and disguises."""
 
     verdict: Literal["pass", "flag", "block"]
     rule: str = ""
     score: float = 0.0
+    reasons: tuple[str, ...] = ()
 
 
 def check(text: str) -> Verdict:
-    """Judge one text, of any length, in linear time (about a millisecond for 4 KB)."""
-    text = normalised(text)
-    found = scores(text)
-    verdict = _judged(found)
-    return verdict if verdict.verdict == "pass" else _judged(scores_as_mention(text, found))
+    """Judge one text, of any length, in linear time (well below a millisecond for 4 KB)."""
+    model = shipped()
+    finding = _found(text, depth=0)
+    score = round(model.score(finding.strength), 2)
+    if score >= BLOCK_FROM:
+        return Verdict("block", finding.kinds[0], score, finding.kinds)
+    if score >= FLAG_FROM:
+        return Verdict("flag", finding.kinds[0], score, finding.kinds)
+    return Verdict("pass", score=score)
 
 
 def check_all(texts: Iterable[str]) -> Verdict:
@@ -38,12 +46,20 @@ def check_all(texts: Iterable[str]) -> Verdict:
     return max(map(check, texts), key=lambda verdict: verdict.score, default=Verdict("pass"))
 
 
-def _judged(found: Mapping[str, float]) -> Verdict:
-    """Rules that match together weigh more than each alone: the doubts that they leave are multiplied."""
-    if not found:
-        return Verdict("pass")
-    rule = max(found, key=lambda name: found[name])
-    score = round(1 - prod(1 - each for each in found.values()), 2)
-    if score >= BLOCK_FROM:
-        return Verdict("block", rule, score)
-    return Verdict("flag" if score >= FLAG_FROM else "pass", rule, score)
+def _found(text: str, *, depth: int) -> Finding:
+    """The strongest finding in a text and in what it hides."""
+    model = shipped()
+    normal = normalised(text)
+    reading = read(normal)
+    worst = model.find(reading)
+    if reading.mentioned and worst.strength < model.flag_from:
+        # What a text only quotes and talks about is not done, but an operator may like to know of it.
+        said = model.find(read(reading.mentioned))
+        if said.strength >= model.block_from:
+            worst = Finding(model.flag_from, said.kinds)
+    if depth < 2:
+        for view in islice(views(text, normal, reading.words), MOST_VIEWS):
+            hidden = _found(view.text, depth=depth + 1)
+            if hidden.strength > worst.strength:
+                worst = Finding(hidden.strength, (*hidden.kinds, view.disguise))
+    return worst
