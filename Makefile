@@ -63,7 +63,7 @@ client: $(DEV) ## Write the synchronous half of the Python client anew from the 
 	@$(BIN)/python clients/python/make_sync.py
 
 answers: $(DEV) ## Run the snippets of the documents and write the answers they show anew
-	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py
+	@WRITE_ANSWERS=1 $(BIN)/python -m pytest -q -n0 tests/docs/test_api_guide.py tests/docs/test_commands.py tests/docs/test_client_readme.py
 
 train-guard: $(DEV) ## Fit the guard's weights to labelled texts; DATA=rows.jsonl (docs/guard.md)
 	@exec $(BIN)/python -m agents.guards.injection.training $(DATA)

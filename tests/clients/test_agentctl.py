@@ -118,6 +118,21 @@ def test_lists_are_tables_for_programs(agentctl: Agentctl, model: ScriptedModel)
     assert agentctl("estimate", "Say hello.").out.startswith("from $0.0000")
 
 
+def test_on_a_terminal_lists_are_tables_whose_ids_are_whole(
+    agentctl: Agentctl, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.when(".", "A long answer, " * 10)
+    task_id = json.loads(agentctl("run", "Tell me.", "--json").out)["task_id"]
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = agentctl("tasks").out.splitlines()
+    assert lines[0].split() == ["task", "status", "agent", "created", "cost", "result"]
+    assert lines[1].startswith(f"{task_id}  completed  general")
+    shown = agentctl("status", task_id).out
+    assert shown.startswith(f"task     {task_id}")
+
+
 def test_an_approval_that_nobody_asked_for(agentctl: Agentctl, alice: Persona) -> None:
     task_id = alice.execute().json()["task_id"]
     said = agentctl("approve", task_id)

@@ -15,6 +15,7 @@ from agentplatform_client.cli.exits import OutputFailed
 from agentplatform_client.models import Model, Task
 
 KEPT = "\n\t"
+LEAST_WIDTH = 20
 
 
 def printable(text: str) -> str:
@@ -64,10 +65,17 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         for row in rows:
             write("\t".join(one_line("" if cell is None else cell, 10_000) for cell in row) + "\n")
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(one_line("" if cell is None else cell)) for cell in row))
+    cells = [["" if cell is None else one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[number]) for row in [columns, *cells]) for number in range(len(columns))]
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    for name, width in zip(columns[:-1], widths[:-1], strict=True):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column(columns[-1], overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
     console = Console()
+    # An id that is cut off is of no use: where the terminal is too narrow for the others, the last column gives way, then lines wrap.
+    console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], LEAST_WIDTH))
     with console.capture() as captured:
         console.print(table)
     sys.stdout.write(captured.get())
