@@ -74,7 +74,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for row in cells:
         table.add_row(*map(Text, row))
     console = Console()
-    # An id that is cut off is of no use: where the terminal is too narrow for the others, the last column gives way, then lines wrap.
+    # An id that is cut off is of no use: where the terminal is narrow the last column gives way, and then lines wrap.
     console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], LEAST_WIDTH))
     with console.capture() as captured:
         console.print(table)
