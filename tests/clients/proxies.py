@@ -1,6 +1,7 @@
 """A proxy that cuts connections after so many bytes of the answer, wherever that is."""
 
 import asyncio
+import sys
 from collections import deque
 from typing import Any
 
@@ -13,6 +14,8 @@ class Cutter(Proxy):
     def __init__(self, name: str, target: int) -> None:
         super().__init__(name, target)
         self.budgets: deque[int] = deque()
+        self.brought = 0
+        """How many bytes of answers have passed."""
 
     @property
     def is_busy(self) -> bool:
@@ -21,12 +24,14 @@ class Cutter(Proxy):
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, thawed: asyncio.Event) -> None:
         local: Any = writer.get_extra_info("sockname")
-        if local[1] != self.port or not self.budgets:
+        if local[1] != self.port:
             return await super()._pass(reader, writer, thawed)
-        left = self.budgets.popleft()
+        left = self.budgets.popleft() if self.budgets else sys.maxsize
         while left > 0 and (data := await reader.read(min(CHUNK, left))):
+            await thawed.wait()
             writer.write(data)
             await writer.drain()
             left -= len(data)
+            self.brought += len(data)
         writer.close()
         raise ConnectionResetError

@@ -25,6 +25,8 @@ from tests.fixtures import Logs
 from tests.scripted_model import ScriptedModel
 from tests.waiting import eventually
 
+HEADERS_BYTES = 650
+
 
 class Aside:
     """A call that goes on in a thread while the test does something to it."""
@@ -162,6 +164,7 @@ def test_a_task_may_end_with_its_connection(
     client = connect(proxy.url)
     running = Aside(lambda: client.run("Only while I listen.", on_disconnect="cancel"))
     held.reached()
+    eventually(lambda: proxy.brought > HEADERS_BYTES)  # before that, granian may miss that the client has gone
     proxy.soon(proxy.cut)
     with pytest.raises(TaskCancelled):
         running.result()
