@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -16,7 +17,9 @@ from accounts.callers import Caller, caller_for
 from accounts.keys import bearer
 from accounts.limiter.values import Charge
 from accounts.limits import Admission, Kind, Standing
+from accounts.models import SCOPES
 from agentplatform.errors import Forbidden, RateLimited, Unauthenticated, Unavailable, translated
+from agentplatform.validation import Body, Query
 from agentplatform.views import ApiView
 
 
@@ -34,14 +37,25 @@ class KeyRequest(Request):
 class KeyView(ApiView):
     """The base of views that need a key with the scope `scope`, or with that of their method in `scopes`.
 
+    A view without a scope stops the start: nothing is open because somebody forgot. What a method in `with_query` or
+    `with_body` does not read, the caller may not send: a field or parameter that nobody knows is refused everywhere.
+
     Each call is counted under `calls`, unless the view says `limited_by_itself` and calls `take` when it knows the
     kind. When such a view refuses a call before it took anything, that call is counted under `calls` after all.
     """
 
-    scope: ClassVar[str] = "read"
+    scope: ClassVar[str]
     scopes: ClassVar[Mapping[str, str]] = {}
+    with_query: ClassVar[frozenset[str]] = frozenset()
+    with_body: ClassVar[frozenset[str]] = frozenset()
     limited_by_itself: ClassVar[bool] = False
     request: KeyRequest
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        if getattr(cls, "scope", None) not in SCOPES:
+            raise ImproperlyConfigured(f"{cls.__name__} says in `scope` which of these it needs: {', '.join(SCOPES)}.")
+        return super().as_view(**initkwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> KeyRequest:
         return KeyRequest(
@@ -70,6 +84,16 @@ class KeyView(ApiView):
                 required=scope,
                 allowed=caller.scopes,
             )
+        self._refuse_unread()
+
+    def _refuse_unread(self) -> None:
+        """Raise InvalidRequest for parameters and fields that no code here would look at."""
+        request = self.request._request
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if request.META["QUERY_STRING"] and method not in self.with_query:
+            self.query(Query)
+        if method not in self.with_body and request.body:
+            self.body(Body)
 
     async def take(self, kind: Kind, charge: Charge = limits.FREE) -> Admission:
         """Count this call under a kind, and have the answer's headers tell what is left. Raises RateLimited."""

@@ -33,6 +33,8 @@ NOT_KEPT = {"Cache-Control": "no-store"}  # an answer with a secret
 class AccountView(KeyView):
     """Who calls, and what is left."""
 
+    scope = "read"
+
     @documentation.account
     async def get(self, request: Request) -> Any:
         """Your account: client, tier, the key that you use, and where you stand with each limit."""
@@ -63,6 +65,8 @@ class OwnKeysView(KeyView):
 class AccountKeysView(OwnKeysView):
     """The client's keys."""
 
+    with_body = frozenset({"POST"})
+
     @documentation.list_keys
     async def get(self, request: Request) -> Any:
         """All keys of your client, newest first; secrets are never shown again."""
@@ -88,6 +92,8 @@ class AccountKeyView(OwnKeysView):
 
 class RotateKeyView(OwnKeysView):
     """A key's successor."""
+
+    with_body = frozenset({"POST"})
 
     @documentation.rotate_key
     async def post(self, request: Request, key_id: UUID) -> Any:

@@ -27,7 +27,7 @@ REF = "#/components/schemas/{model}"
 KEY_SCHEME = "bearer"
 CODES = "x-error-codes"
 EVERYWHERE = ("not_acceptable", "internal_error")
-WITH_KEY = ("missing_key", "invalid_key", "expired_key", "forbidden", "rate_limited", "unavailable")
+WITH_KEY = ("invalid_request", "missing_key", "invalid_key", "expired_key", "forbidden", "rate_limited", "unavailable")
 WITH_BODY = ("invalid_request", "malformed_json", "request_too_large", "unsupported_media_type")
 
 SECURITY_SCHEMES: Json = {

@@ -99,6 +99,10 @@ if MODEL_IS_EMBEDDED:
     OPENAI_BASE_URL = EMBEDDED.model_url or LOCAL_MODEL_URL
 # The small model that comes with the platform, as `make run` and the compose files serve it. It is free.
 LOCAL_MODEL = "smollm2-135m-instruct"
+AGENT_MODULES = environment.words(
+    "AGENT_MODULES", unset="no agents as code",
+    meaning="Python modules that declare agents as code, such as `our_agents.triage`. They are imported as every process starts.",
+)
 AGENT_MODEL = environment.text(
     "AGENT_MODEL", LOCAL_MODEL if MODEL_IS_EMBEDDED else "gpt-5-mini",
     unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
@@ -376,6 +380,7 @@ LANGUAGE_CODE = "en"
 APPEND_SLASH = True
 
 INSTALLED_APPS = [
+    "agentplatform",  # first: it has another build of Alpine than unfold brings (docs/decisions.md)
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -388,7 +393,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
-    "agentplatform",
     "accounts",
     "accounts.money",
     "agents",
@@ -450,6 +454,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
+CSRF_COOKIE_HTTPONLY = True  # the console's forms carry the token themselves
+# The headers that these two would have Django's middleware send are sent by our own (agentplatform/middleware.py).
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002"]
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IN_PRODUCTION else None
 CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
@@ -542,6 +549,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("agentplatform/console.css")],
+    "SCRIPTS": [lambda _request: static("agentplatform/console.js")],
     "COLORS": {
         "primary": {
             "50": "oklch(96.2% .018 272.3)", "100": "oklch(93% .034 272.8)", "200": "oklch(87% .065 274)",

@@ -44,6 +44,18 @@ MOST_COST_USD = 1000
 APPROVAL_TOOL = re.compile(r"[A-Za-z0-9_*-]{1,128}")
 
 
+class _Everything(tuple[str, ...]):
+    """Holds every name: for a check of the form alone."""
+
+    __slots__ = ()
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERYTHING = _Everything()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What an agent may name: tools, and the other agents."""
@@ -94,7 +106,7 @@ def _approval_tools(names: list[str], info: ValidationInfo) -> list[str]:
     for name in names:
         if not APPROVAL_TOOL.fullmatch(name):
             raise _fault("{name} is neither a tool's name nor a pattern such as github__delete_*.", name=repr(name))
-        if not any(registry.is_named(tool, [name]) for tool in known):
+        if _around(info).tools is not EVERYTHING and not any(registry.is_named(tool, [name]) for tool in known):
             there_are = ", ".join(known[:MAX_SHOWN]) or "none"
             raise _fault("{name} is none of its tools; there are: {there_are}.", name=repr(name), there_are=there_are)
     return names

@@ -120,7 +120,7 @@ class Ending:
                 "exit_reason": ended.exit_reason,
                 "result": ended.result,
                 "error": error,
-                "model": ended.model or state.model or state.team[state.root.agent].model,
+                "model": ended.model or state.model or _model_of(state),
                 "input_tokens": state.usage.input_tokens,
                 "output_tokens": state.usage.output_tokens,
                 "model_calls": state.model_calls,
@@ -388,6 +388,12 @@ def _state(task: Task) -> State:
     if not isinstance(opening, e.TaskAccepted):
         raise TypeError("A journal begins with TaskAccepted.")
     return fold(known, specs_of(opening.team))
+
+
+def _model_of(state: State) -> str:
+    """The model that a task without an answer was for; a function may have asked none."""
+    agent = state.team[state.root.agent]
+    return "" if agent.strategy == "code" else agent.model
 
 
 def _laid_aside() -> dict[str, Any]:

@@ -62,6 +62,7 @@ class AgentVersion(models.Model):
         PLAN = "plan", "Plan, have the parts answered, write up"
         ROUTE = "route", "Hand over to the delegate that fits"
         REVIEW = "review", "Write, have it reviewed, revise"
+        CODE = "code", "A function, from AGENT_MODULES"
 
     class GuardMode(models.TextChoices):
         OFF = "off", "Off: nothing is read"

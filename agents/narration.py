@@ -73,7 +73,14 @@ class Narrator:
                 return [
                     self._frame(at, "step.restarted" if is_again else "step.started", event.run, purpose=event.purpose)
                 ]
-            case e.ModelAnswered() if event.run == e.ROOT and event.text:
+            case e.CodeSpoke():
+                return [self._begun(at, event, "say")]
+            case e.CodeReturned() if event.run == e.ROOT and not event.is_withheld:
+                text = _as_text(event.result)
+                began = [] if event.continues else [self._begun(at, event, "result")]
+                rest = self.delta(self.call_seq, 0, text)
+                return [*began, *([rest] if rest else [])]
+            case e.ModelAnswered() if event.run == e.ROOT and event.text and event.purpose != "code":
                 rest = self.delta(self.call_seq, 0, event.text) if self.call_seq else None
                 return [rest] if rest else []
             case e.ApprovalRequested():
@@ -87,10 +94,7 @@ class Narrator:
                 self.has_ended = True
                 frames = []
                 if event.from_cache:
-                    text = (
-                        event.result if isinstance(event.result, str) else json.dumps(event.result, ensure_ascii=False)
-                    )
-                    frames.append(self._frame(at, "text.delta", e.ROOT, text=text))
+                    frames.append(self._frame(at, "text.delta", e.ROOT, text=_as_text(event.result)))
                 return [*frames, self._frame((seq, 1), f"task.{event.status}", e.ROOT)]
             case e.ToolCalled() | e.ToolReturned() | e.DelegateStarted() | e.DelegateFinished():
                 return [self._told(at, event)]
@@ -99,6 +103,12 @@ class Narrator:
     def _told(self, at: Position, event: Told) -> Frame:
         name, fields = told(event)
         return self._frame(at, name, event.run, **fields)
+
+    def _begun(self, at: Position, event: e.CodeSpoke | e.CodeReturned, purpose: str) -> Frame:
+        """A step whose text is a function's own."""
+        self.call_seq, self.sent = at[0], 0
+        self.steps[event.run] = event.step
+        return self._frame(at, "step.started", event.run, purpose=purpose)
 
     def _frame(self, position: Position, name: str, run: str, **fields: Any) -> Frame:
         whose = {"run": run, "step": self.steps.get(run, 0), "agent": self.agents.get(run, "")}
@@ -126,3 +136,7 @@ def told(event: Told) -> tuple[str, dict[str, Any]]:
         case e.DelegateFinished():
             ended = {"output": event.output, "is_error": event.is_error}
             return "delegate.finished", {"delegate": event.agent, "child": event.child, **ended}
+
+
+def _as_text(result: Any) -> str:
+    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)

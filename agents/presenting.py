@@ -67,13 +67,19 @@ def step(seq: int, event: e.Event, at: datetime, agents: Cast) -> Step:
     cast.note(agents, event)
     run = getattr(event, "run", None)
     agent = agents.get(run) if run else None
-    return Step(seq=seq, type=type(event).__name__, at=at, run=run, agent=agent, data=e.to_json(event))
+    return Step(seq=seq, type=type(event).__name__, at=at, run=run, agent=agent, data=_told(event))
 
 
 def said(task: Task) -> str:
     """What the client got, as text: the result, or why there is none."""
     shown = task.error["message"] if task.error else task.result
     return shown if isinstance(shown, str) else json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _told(event: e.Event) -> dict[str, Any]:
+    """The event's fields, without what an agent's code keeps to itself: its prompts, and the results of its own steps."""
+    kept = {e.CodeAsked: "what", e.CodeAnswered: "output"}.get(type(event))
+    return {name: value for name, value in e.to_json(event).items() if name != kept}
 
 
 def timestamp(moment: datetime) -> str:

@@ -10,17 +10,20 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from accounts import audit
 from accounts.audit import Actor
 from agentplatform.errors import FieldError
 from agents import content, prices
+from agents.code import declaring
 from agents.cycles import told, way_back
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, Task
 from agents.tools import registry, sources
 
 Status = AgentVersion.Status
+OF_CODE = "{} is code: what its module declares is published at each start. To stop it, switch the agent off."
 
 
 @transaction.atomic
@@ -30,6 +33,7 @@ def publish(version: AgentVersion, *, actor: Actor) -> AgentVersion | None:
     Raises ValidationError for what cannot run: a draft with faults, or one whose delegates lead back to it.
     """
     agent = _locked(version)
+    _refuse_code(version)
     if version.status == Status.PUBLISHED:
         raise ValidationError(f"{version} is published already.")
     _require_fit(version)
@@ -58,6 +62,7 @@ def _published(version: AgentVersion, agent: Agent, actor: Actor) -> AgentVersio
 def retire(version: AgentVersion, *, actor: Actor) -> None:
     """Take a published version, or one that is tried out, back. Without a published version the agent takes no new tasks."""
     agent = _locked(version)
+    _refuse_code(version)
     if version.status not in (Status.PUBLISHED, Status.CANDIDATE):
         raise ValidationError(f"{version} is {version.status}; what is published or tried out can be retired.")
     if agent.candidate:
@@ -71,6 +76,7 @@ def retire(version: AgentVersion, *, actor: Actor) -> None:
 def try_out(version: AgentVersion, percent: int, *, actor: Actor) -> None:
     """Have so many of a hundred new tasks of the agent run this version; again with another number changes the share."""
     agent = _locked(version)
+    _refuse_code(version)
     if not 1 <= percent <= 100:
         raise ValidationError("The share is a whole number from 1 to 100 percent.")
     if version.status == Status.PUBLISHED:
@@ -88,7 +94,9 @@ def try_out(version: AgentVersion, percent: int, *, actor: Actor) -> None:
 @transaction.atomic
 def draft_from(version: AgentVersion, *, actor: Actor) -> AgentVersion:
     """A new draft with the content of a version."""
-    return new_draft(_locked(version), content.of(version), actor=actor)
+    agent = _locked(version)
+    _refuse_code(version)
+    return new_draft(agent, content.of(version), actor=actor)
 
 
 @transaction.atomic
@@ -109,7 +117,38 @@ def delete(version: AgentVersion, *, actor: Actor) -> None:
     if version.status != Status.DRAFT:
         raise ValidationError(f"{version} is {version.status}; only drafts can be deleted.")
     audit.record(actor, "deleted", version, before=audit.snapshot(version))
-    version.delete()
+    try:
+        with transaction.atomic():
+            version.delete()
+    except ProtectedError as error:
+        raise ValidationError(f"Tasks ran {version}, so it stays.") from error
+
+
+def is_code(agent: Agent) -> bool:
+    """Whether the agent is a function of AGENT_MODULES, which nobody changes in the console."""
+    return agent.versions.filter(strategy=AgentVersion.Strategy.CODE).exists()
+
+
+def code_slugs() -> set[str]:
+    """The agents that are functions."""
+    return set(AgentVersion.objects.filter(strategy=AgentVersion.Strategy.CODE).values_list("agent__slug", flat=True))
+
+
+def is_changeable(version: AgentVersion) -> bool:
+    """Whether operators may change it: a draft that no task has run, as a fork may have."""
+    return version.status == Status.DRAFT and not Task.objects.filter(agent_version=version).exists()
+
+
+def why_not_offered(slug: str) -> str:
+    """Why an agent that exists takes no tasks, in words for clients; empty for one that does not exist."""
+    agent = Agent.objects.filter(slug=slug).first()
+    if agent is None:
+        return ""
+    if not agent.is_active:
+        return "it is switched off"
+    if agent.slug not in declaring.registered() and is_code(agent):
+        return "its code is not part of this installation any more"
+    return "no version of it is published"
 
 
 def next_number(agent: Agent) -> int:
@@ -158,6 +197,8 @@ def published_delegates() -> dict[str, list[str]]:
 
 def faults(version: AgentVersion) -> list[str]:
     """What keeps a version from being offered, as it stands now."""
+    if version.strategy == AgentVersion.Strategy.CODE:
+        return [OF_CODE.format(version.agent)]
     _, found = checked(version.agent.slug, content.of(version))
     return [f"{fault.field}: {fault.message}" for fault in found]
 
@@ -181,6 +222,11 @@ def warnings(version: AgentVersion) -> list[str]:
     if missing := [slug for slug in (*version.delegates, *version.handoffs) if (slug,) not in offered]:
         found.append(f"It calls {', '.join(missing)}, of which no version is published; it does without.")
     return found
+
+
+def _refuse_code(version: AgentVersion) -> None:
+    if version.strategy == AgentVersion.Strategy.CODE:
+        raise ValidationError(OF_CODE.format(version.agent))
 
 
 def _require_fit(version: AgentVersion) -> None:

@@ -16,10 +16,11 @@ from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
 from agents import draining, journal, leases, lifecycle, llm, teams
+from agents.code.sessions import Sessions
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
 from agents.engine.decide import decide
-from agents.engine.effects import CallModel, CallTool, Outside, Record
+from agents.engine.effects import CallModel, CallTool, Performed, Record, RunCode
 from agents.engine.state import State, evolve
 from agents.engine.tree import offered
 from agents.metering import Meter
@@ -31,6 +32,7 @@ from agents.tools.tool import CallContext
 # As long as the lease may still be ours.
 PATIENCE_SECONDS = lifecycle.LEASE.total_seconds()
 PAUSE_SECONDS = 0.5
+QUIET_SECONDS = 0.2
 T = TypeVar("T")
 
 
@@ -60,11 +62,12 @@ class Execution:
         self.client_id = UUID(int=0)
         self.pending: list[e.Event] = []
         self._last_seq = last_seq
-        self._fresh: list[Outside] = []
+        self._fresh: list[Performed] = []
         self._under_way: dict[tuple[str, ...], asyncio.Task[e.Event]] = {}
         self._unsafe: set[tuple[str, ...]] = set()
         self._sent: set[tuple[str, ...]] = set()
         self._call_seqs: dict[str, int] = {}
+        self._code = Sessions(task_id, is_live=is_live)
         self._interrupt = asyncio.Event()
         self._is_lost = False
         self._has_answers = False
@@ -80,13 +83,17 @@ class Execution:
     def saved(self, last_seq: int) -> None:
         """Take note that the pending events are in the journal, the last under this number, and tell the followers."""
         first = last_seq - len(self.pending) + 1
-        numbered = tuple(enumerate(self.pending, first))
+        numbered, spoken = tuple(enumerate(self.pending, first)), 0
         for seq, event in numbered:
             if isinstance(event, e.ModelCalled):
                 self._call_seqs[event.run] = seq
+            elif isinstance(event, e.CodeSpoke):
+                spoken = seq
         self.pending, self._last_seq = [], last_seq
         if numbered:
             hub().tell(self.task_id, Appended(last_seq, numbered), is_shared=self.is_live)
+        if spoken:
+            self._code.begin_to_tell(spoken)
 
     async def drive(self, task: Task, meter: Meter) -> Task:
         """Run to the end and return the ended task; or as it is when it waits for people, or this process has to stop.
@@ -134,8 +141,21 @@ class Execution:
                 await self._refused(refusal)
                 continue
             self._start()
-            await self._next()
+            if not self._waits_in_code():
+                await self._next()
+            elif await self._is_quiet():
+                return lifecycle.suspend
         return lifecycle.append
+
+    def _waits_in_code(self) -> bool:
+        """Whether nothing is under way but functions, while something is for a person to settle: they may wait for that."""
+        return self.state.waits_for_people and all(kind == "code" for kind, *_ in self._under_way)
+
+    async def _is_quiet(self) -> bool:
+        """Whether nothing happens for a moment."""
+        noted = len(self.pending)
+        await self._next(until=time.monotonic() + QUIET_SECONDS)
+        return len(self.pending) == noted and not self._interrupt.is_set() and time.monotonic() < self.deadline
 
     async def _refused(self, refusal: BudgetExceeded) -> None:
         """The calls that were to begin are not made; those under way may end, so that what they cost is known."""
@@ -152,7 +172,7 @@ class Execution:
         self._fresh = []
         self._note(ended)
 
-    def _settle(self) -> list[Outside]:
+    def _settle(self) -> list[Performed]:
         """Note what follows from the state alone, until only calls are left; gives those."""
         while not self.state.ended:
             effects = decide(self.state, is_past_deadline=time.monotonic() >= self.deadline)
@@ -171,14 +191,15 @@ class Execution:
                 self._note(given_up)
         self.state = evolve(self.state, event)
         self.pending.append(event)
+        self._code.follow(self.state)
 
-    def _announce(self, effects: Iterable[Outside]) -> None:
+    def _announce(self, effects: Iterable[Performed]) -> None:
         for effect in effects:
             self._fresh.append(effect)
             if isinstance(effect, CallModel):
                 self._sent.discard(effect.key)
                 self._note(_called(effect))
-            else:
+            elif isinstance(effect, CallTool):
                 kind = registry.effect_of(effect.call.name) if self._is_allowed(effect) else "pure"
                 if kind == "unsafe":
                     self._unsafe.add(effect.key)
@@ -200,9 +221,17 @@ class Execution:
 
     def _start(self) -> None:
         for effect in self._fresh:
-            work = self._call_model(effect) if isinstance(effect, CallModel) else self._call_tool(effect)
-            self._under_way[effect.key] = asyncio.create_task(work)
+            self._under_way[effect.key] = asyncio.create_task(self._perform(effect))
         self._fresh = []
+
+    async def _perform(self, effect: Performed) -> e.Event:
+        match effect:
+            case CallModel():
+                return await self._call_model(effect)
+            case CallTool():
+                return await self._call_tool(effect)
+            case RunCode():
+                return await self._code.next_event(effect.run, self.state)
 
     async def _end_steps(self) -> None:
         """Let what is under way end, for a few seconds; a call that may not be made twice, for as long as it takes."""
@@ -210,7 +239,9 @@ class Execution:
         while not (self._is_lost or self.state.is_cancel_requested or time.monotonic() >= self.deadline):
             self._interrupt.clear()
             is_patient = time.monotonic() < patience
-            if not any(is_patient or key in self._unsafe for key in self._under_way):
+            # A function begins anew elsewhere, so nobody waits for it.
+            steps = [key for key in self._under_way if key[0] != "code"]
+            if not any(is_patient or key in self._unsafe for key in steps):
                 return
             await self._next(until=patience if is_patient else self.deadline)
 
@@ -233,6 +264,7 @@ class Execution:
     def _stop(self) -> None:
         for task in self._under_way.values():
             task.cancel()
+        self._code.close()
 
     def _cancelled(self) -> None:
         # Whoever asked has journalled it already; here it is only folded.
@@ -323,7 +355,8 @@ class Execution:
 
         def tell(text: str) -> None:
             nonlocal offset
-            if effect.run == e.ROOT:
+            # What a function asks a model is no part of its result.
+            if effect.run == e.ROOT and effect.purpose != "code":
                 hub().tell(self.task_id, Delta(call_seq, offset, text), is_shared=True)
             offset += len(text)
 

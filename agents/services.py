@@ -19,7 +19,7 @@ from agentplatform.errors import (
     NotFound,
     Unavailable,
 )
-from agents import guarding, journal, lifecycle, running
+from agents import guarding, journal, lifecycle, publishing, running
 from agents.approvals import answering
 from agents.approvals.answering import Answer
 from agents.approvals.models import Approval
@@ -29,7 +29,7 @@ from agents.engine.events import ConversationRead
 from agents.engine.types import unpriced
 from agents.following import until_ended
 from agents.metering import Meter
-from agents.models import Agent, Task
+from agents.models import Task
 from agents.orders import Accepted, Mode, Order, Plan, plan_for
 from agents.schemas import ApproveRequest
 from agents.streaming import Appended, hub
@@ -123,8 +123,8 @@ async def _team(order: Order, choose: Callable[[Offer], Offer]) -> Team:
     if team := await team_of(slug, choose):
         return team
     there_are = f"there are: {', '.join(sorted(await offers())) or 'none'}."
-    is_known = await in_database(Agent.objects.filter(slug=slug).exists)
-    fault = "This agent takes no tasks now" if is_known else "There is no such agent"
+    reason = await in_database(publishing.why_not_offered, slug)
+    fault = f"This agent takes no tasks now: {reason}" if reason else "There is no such agent"
     raise InvalidRequest([FieldError("agent_type", "invalid_choice", f"{fault}; {there_are}")])
 
 
@@ -161,7 +161,8 @@ async def _replayed(order: Order) -> Accepted | None:
 def check_price(team: Team) -> None:
     """Raise BudgetExceeded for what can cost nobody knows how much. Delegates' models are checked when it is their turn."""
     lead = team.lead.spec
-    if not lead.price.is_known:
+    # Whether a function asks a model at all, only it knows.
+    if not lead.price.is_known and lead.strategy != "code":
         raise BudgetExceeded(unpriced(lead.model), members={"rule": "unpriced_model", "model": lead.model})
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from agentplatform.database import in_database
 from agents import prices, splitting
+from agents.code import declaring
 from agents.conversations.windows import window_of
 from agents.engine.types import AgentSpec, Asks, Model, OnTimeout, Strategy
 from agents.models import AgentVersion
@@ -110,7 +111,8 @@ async def refresh(team: Mapping[str, AgentSpec]) -> None:
 def _published() -> dict[str, Offer]:
     prices.read()
     offered = (AgentVersion.Status.PUBLISHED, AgentVersion.Status.CANDIDATE)
-    rows = list(AgentVersion.objects.select_related("agent").filter(status__in=offered, agent__is_active=True))
+    found = AgentVersion.objects.select_related("agent").filter(status__in=offered, agent__is_active=True)
+    rows = [row for row in found if row.strategy != "code" or row.agent.slug in declaring.registered()]
     registry.read(_tools(rows))
     published = {row.agent.slug: row for row in rows if row.status == AgentVersion.Status.PUBLISHED}
     slugs = set(published)

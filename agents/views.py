@@ -47,6 +47,7 @@ class OrderView(KeyView):
     """The base of views that take an order for a task, and count it themselves."""
 
     scope = "execute"
+    with_body = frozenset({"POST"})
     limited_by_itself = True
 
     def _order(self) -> Order:
@@ -121,6 +122,9 @@ class EstimateView(OrderView):
 class StatusView(KeyView):
     """A task as it stands."""
 
+    scope = "read"
+    with_query = frozenset({"GET"})
+
     @documentation.status
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         query = self.query(schemas.StatusQuery)
@@ -133,6 +137,7 @@ class StatusView(KeyView):
 class EventsView(KeyView):
     """A task's events, from the start or from Last-Event-ID, during and after the run."""
 
+    scope = "read"
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @documentation.events
@@ -159,6 +164,7 @@ class ApproveView(KeyView):
     """Answer a pending approval."""
 
     scope = "execute"
+    with_body = frozenset({"POST"})
 
     @documentation.approve
     async def post(self, request: Request, task_id: UUID) -> HttpResponseBase:
@@ -169,6 +175,9 @@ class ApproveView(KeyView):
 class TasksView(KeyView):
     """The caller's tasks, newest first."""
 
+    scope = "read"
+    with_query = frozenset({"GET"})
+
     @documentation.tasks
     async def get(self, request: Request) -> HttpResponseBase:
         query = self.query(schemas.ListQuery)
@@ -178,6 +187,8 @@ class TasksView(KeyView):
 
 class TypesView(KeyView):
     """The agents this key may call."""
+
+    scope = "read"
 
     @documentation.types
     async def get(self, request: Request) -> HttpResponseBase:

@@ -28,6 +28,7 @@ class FeedbackView(KeyView):
     """Feedback on the caller's tasks."""
 
     scope = "feedback"
+    with_body = frozenset({"POST"})
 
     @extend_schema(
         operation_id="give_feedback",

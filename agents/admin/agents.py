@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from accounts.admin.audit import Audited
 from agents import comparing, publishing
 from agents.admin import exchange, life
+from agents.code import declaring
 from agents.models import Agent, AgentVersion
 
 SHOWN_VERSIONS = 50
@@ -121,6 +122,7 @@ def _versions(agent: Agent, *, may: bool) -> dict[str, Any]:
         "versions": [
             (version, life.buttons(version, published) if may else None) for version in found[:SHOWN_VERSIONS]
         ],
+        "code": _told_of_code(agent),
         "is_more": len(found) > SHOWN_VERSIONS,
         "published": published,
         "candidate": candidate,
@@ -129,6 +131,15 @@ def _versions(agent: Agent, *, may: bool) -> dict[str, Any]:
             (version, told) for version in (published, candidate) if version for told in publishing.warnings(version)
         ],
     }
+
+
+def _told_of_code(agent: Agent) -> str:
+    """What operators should know of an agent that is a function."""
+    if not publishing.is_code(agent):
+        return ""
+    is_here = agent.slug in declaring.registered()
+    gone = "" if is_here else " No module of AGENT_MODULES declares it any more, so it takes no tasks."
+    return f"This agent is code: a function, of which each changed declaration is a version.{gone}"
 
 
 def _numbered(agent: Agent, number: str) -> AgentVersion | None:

@@ -79,7 +79,9 @@ def may(request: HttpRequest) -> bool:
 
 
 def buttons(version: AgentVersion, published: AgentVersion | None) -> dict[str, Any]:
-    """Which acts make sense for a version now, and what the button says."""
+    """Which acts make sense for a version now, and what the button says; none for code."""
+    if version.strategy == AgentVersion.Strategy.CODE:
+        return {}
     status = AgentVersion.Status(version.status)
     is_older = published is not None and version.published_at is not None and version.number < published.number
     wording = {
@@ -93,5 +95,6 @@ def buttons(version: AgentVersion, published: AgentVersion | None) -> dict[str, 
             status, ""
         ),
         "try_out": status != AgentVersion.Status.PUBLISHED and published is not None,
+        "copy": True,
         "delete": status == AgentVersion.Status.DRAFT,
     }

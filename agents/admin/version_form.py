@@ -94,6 +94,8 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if isinstance(strategy := self.fields.get("strategy"), forms.ChoiceField):
+            strategy.choices = [each for each in AgentVersion.Strategy.choices if each[0] != "code"]
         known = publishing.known_to(self.instance.agent.slug if self.instance.pk else "")
         told = {name: f"{name}: {_about(name)}" for name in known.tools}
         self._offer("tools", told)
@@ -105,6 +107,8 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
         """The fields as every door checks and keeps them."""
         data = super().clean() or {}
         agent = data.get("agent") or (self.instance.agent if self.instance.pk else None)
+        if agent and publishing.is_code(agent):
+            self.add_error(None, publishing.OF_CODE.format(agent))
         given = {name: data[name] for name in content.FIELDS if name in data}
         kept, faults = publishing.checked(agent.slug if agent else "", given)
         for fault in faults:

@@ -52,11 +52,10 @@ class AgentVersionAdmin(Audited):
         publishing.delete(obj, actor=audit.operator(request))
 
     def has_change_permission(self, request: HttpRequest, obj: AgentVersion | None = None) -> bool:
-        return (obj is None or obj.status == AgentVersion.Status.DRAFT) and super().has_change_permission(request, obj)
+        return (obj is None or publishing.is_changeable(obj)) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: AgentVersion | None = None) -> bool:
-        is_draft = obj is not None and obj.status == AgentVersion.Status.DRAFT
-        return is_draft and super().has_delete_permission(request, obj)
+        return obj is not None and publishing.is_changeable(obj) and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: AgentVersion | None = None) -> tuple[str, ...]:
         return ("agent",) if obj else ()

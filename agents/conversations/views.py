@@ -23,6 +23,9 @@ from agents.conversations.schemas import (
 class ConversationsView(KeyView):
     """The client's conversations."""
 
+    scope = "read"
+    with_query = frozenset({"GET"})
+
     @documentation.list_conversations
     async def get(self, request: Request) -> HttpResponse:
         """Your client's conversations, the last used first."""
@@ -35,7 +38,9 @@ class ConversationsView(KeyView):
 class ConversationView(KeyView):
     """One conversation of the client."""
 
+    scope = "read"
     scopes: ClassVar = {"DELETE": "execute"}
+    with_query = frozenset({"GET"})
 
     @documentation.read_conversation
     async def get(self, request: Request, conversation_id: UUID) -> HttpResponse:

@@ -6,6 +6,7 @@ from agents.engine import approvals
 from agents.engine import events as e
 from agents.engine.budget import fits
 from agents.engine.calling import open_calls
+from agents.engine.code import is_code, next_of_code
 from agents.engine.effects import CallModel, Effect, Record
 from agents.engine.endings import ended, failed, give_up
 from agents.engine.fitting import fit_history
@@ -60,6 +61,8 @@ def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec], *read: 
 def _next(state: State, run: Run) -> list[Effect]:
     if (asking := approvals.of_start(state, run)) is not None:
         return asking
+    if is_code(state, run):
+        return next_of_code(state, run)
     if run.id == e.ROOT and (preparing := fit_history(state, run)):
         return preparing
     if run.tries.are_used_up(state.team[run.agent]):

@@ -48,6 +48,18 @@ class CallTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunCode:
+    """Have the run's function go on, until it asks for something, says something, or ends."""
+
+    run: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Tells this effect from every other that may be under way."""
+        return ("code", self.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Write a fact that follows from the state alone."""
 
@@ -55,4 +67,5 @@ class Record:
 
 
 Outside = CallModel | CallTool
-Effect = Outside | Record
+Performed = Outside | RunCode
+Effect = Performed | Record

@@ -257,6 +257,61 @@ class HandedOver(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeAsked(Event):
+    """The run's function asked for something: its call number `number`, in the order in which it makes them.
+
+    `what` is for a `model`: messages, schema, max_output_tokens; for a `tool`: tool, arguments; for a `delegate`: agent, task;
+    for a `step` of its own: name.
+    """
+
+    run: str
+    number: int
+    kind: Literal["model", "tool", "delegate", "step"]
+    what: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeAnswered(Event):
+    """What became of a call of the function that no other event tells of: a step's result, or models that all failed."""
+
+    run: str
+    number: int
+    output: Any
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSpoke(Event):
+    """The function begins to say what its result may begin with; the text itself is not journalled."""
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReturned(Event):
+    """The function's result. `continues`: what it said since CodeSpoke is the beginning of it, and stands.
+
+    `is_withheld`: its text is not told yet, because a person has to agree to it first.
+    """
+
+    run: str
+    step: int
+    result: Any
+    continues: bool = False
+    is_withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFailed(Event):
+    """The function gave up; `message` is for clients."""
+
+    run: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested(Event):
     by: str
 
@@ -281,7 +336,8 @@ TYPES: dict[str, type[Event]] = {
     for kind in (TaskAccepted, GuardNoted, AttemptStarted, AttemptLost, AttemptHandedOver, ConversationRead,
                  ConversationTrimmed, ConversationSummarised, ModelCalled, ModelAnswered, ModelFailed,
                  ModelAbandoned, ToolCalled, ToolReturned, OutcomeUnknown, OutcomeResolved, ApprovalRequested,
-                 ApprovalAnswered, DelegateStarted, DelegateFinished, HandedOver, CancelRequested, TaskEnded)
+                 ApprovalAnswered, DelegateStarted, DelegateFinished, HandedOver, CodeAsked, CodeAnswered, CodeSpoke,
+                 CodeReturned, CodeFailed, CancelRequested, TaskEnded)
 }  # fmt: skip
 
 

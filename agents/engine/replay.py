@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from agents.engine import events as e
 from agents.engine.decide import decide
-from agents.engine.effects import CallModel, CallTool, Effect, Record
+from agents.engine.effects import CallModel, CallTool, Effect, Record, RunCode
 from agents.engine.state import State, evolve, start
 from agents.engine.types import FREE, AgentSpec, Model
 
@@ -99,6 +99,8 @@ def _of(effect: Effect) -> str:
             return f"call {effect.model.name} for run {effect.run}, step {effect.step} ({effect.purpose})"
         case CallTool():
             return f"call the tool {effect.call.name} for run {effect.run}"
+        case RunCode():
+            return f"have the code of run {effect.run} go on"
     return _words(effect.event)
 
 

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from agents.engine import events as e
+from agents.engine import script
 from agents.engine.history import NOTHING, History
 from agents.engine.output import objections
+from agents.engine.script import Asked, Heard, Script
 from agents.engine.tries import Tries
 from agents.engine.turns import distinct, with_answer, with_result
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
@@ -55,7 +57,8 @@ class Run:
     """One agent at work: the root, or a delegate with its `purpose`, and the `output` that it reported in the end.
 
     `turns` is the conversation after the task. Plans, routes and summaries are no part of it. `start_approval` and
-    `result_approval` are the ids of what a person was asked of its agent's start, and of the text that it last wrote.
+    `result_approval` are the ids of what a person was asked of its agent's start, and of the text that it last wrote. An agent
+    that is a function has a `script` in place of turns, and `code_ended` once it has returned or failed.
     """
 
     id: str
@@ -79,6 +82,8 @@ class Run:
     open_call: e.ModelCalled | None = None
     start_approval: str = ""
     result_approval: str = ""
+    script: Script = ()
+    code_ended: e.CodeReturned | e.CodeFailed | None = None
 
     @property
     def parent(self) -> str:
@@ -166,6 +171,8 @@ def evolve(state: State, event: e.Event) -> State:
         return state
     if isinstance(event, e.ConversationRead | e.ConversationTrimmed | e.ConversationSummarised):
         return _with_history(state, event)
+    if isinstance(event, e.CodeAsked | e.CodeAnswered | e.CodeSpoke | e.CodeReturned | e.CodeFailed):
+        return _with(state, _with_code(state.runs[event.run], event))
     return _evolved(state, event)
 
 
@@ -263,10 +270,28 @@ def _with_delegate(state: State, event: e.DelegateStarted | e.DelegateFinished) 
         case e.DelegateFinished(output=output):
             child = replace(state.runs[event.child], output=output)
             if child.purpose == "ask":
-                run = _heard(run, child.call_id, output)
+                run = _heard(run, child.call_id, output, is_error=event.is_error)
             elif child.purpose == "review":
                 run = _reviewed(run, "" if event.is_error else objections(output))
             return _with(_with(state, child), run)
+
+
+def _with_code(run: Run, event: e.CodeAsked | e.CodeAnswered | e.CodeSpoke | e.CodeReturned | e.CodeFailed) -> Run:
+    match event:
+        case e.CodeAsked():
+            asked = Asked(event.number, event.kind, event.what)
+            calls = (OpenTool(asked.call),) if event.kind in ("tool", "delegate") else ()
+            return replace(run, script=(*run.script, asked), open_tools=(*run.open_tools, *calls))
+        case e.CodeAnswered():
+            heard = (*run.script, Heard(event.number, event.output, event.is_error))
+            is_model = any(asked.number == event.number for asked in script.open_asks(run.script, "model"))
+            run = replace(run, script=heard)
+            # The next call begins with the agent's first model again.
+            return replace(run, tries=Tries(), is_open_step=False) if is_model else run
+        case e.CodeSpoke():
+            return replace(run, step=event.step)
+        case _:
+            return replace(run, code_ended=event)
 
 
 def _reviewed(run: Run, remarks: str) -> Run:
@@ -298,6 +323,11 @@ def _handed_over(state: State, event: e.HandedOver) -> Run:
 
 def _answered(state: State, event: e.ModelAnswered) -> State:
     run = state.runs[event.run]
+    if event.purpose == "code":
+        asked = script.open_asks(run.script, "model")[0]
+        heard = (*run.script, Heard(asked.number, event.text))
+        run = replace(run, script=heard, tries=run.tries.answered(), is_open_step=False, open_call=None)
+        return _counted(_with(state, run), event)
     is_preliminary = event.purpose in PRELIMINARY
     # These are made without tools; a model that calls one all the same is not heard.
     calls = () if is_preliminary else distinct(event.tool_calls)
@@ -313,8 +343,12 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         open_call=None,
         result_approval="",
     )
+    return _counted(_with(state, run), event)
+
+
+def _counted(state: State, event: e.ModelAnswered) -> State:
     return replace(
-        _with(state, run),
+        state,
         usage=state.usage + event.usage,
         cost_usd=state.cost_usd + event.cost_usd,
         model=event.model if event.run == e.ROOT else state.model or event.model,
@@ -323,15 +357,14 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
 
 
 def _returned(state: State, event: e.ToolReturned) -> State:
-    run = _heard(state.runs[event.run], event.call_id, event.output)
+    run = _heard(state.runs[event.run], event.call_id, event.output, is_error=event.is_error)
     failed_tools = run.failed_tools + 1 if event.is_error else 0
     return _with(state, run if event.is_refused else replace(run, failed_tools=failed_tools))
 
 
-def _heard(run: Run, call_id: str, output: str) -> Run:
+def _heard(run: Run, call_id: str, output: str, *, is_error: bool = False) -> Run:
+    run = replace(run, open_tools=tuple(tool for tool in run.open_tools if tool.call.id != call_id))
+    if run.script:
+        return replace(run, script=script.with_result(run.script, call_id, output, is_error=is_error))
     calls = run.answer.tool_calls if run.answer else ()
-    return replace(
-        run,
-        turns=with_result(run.turns, calls, call_id, output),
-        open_tools=tuple(tool for tool in run.open_tools if tool.call.id != call_id),
-    )
+    return replace(run, turns=with_result(run.turns, calls, call_id, output))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-Strategy = Literal["answer", "plan", "route", "review"]
+Strategy = Literal["answer", "plan", "route", "review", "code"]
 Role = Literal["system", "user", "assistant", "tool"]
 Asks = Literal["none", "start", "result"]
 OnTimeout = Literal["reject", "approve", "fail"]

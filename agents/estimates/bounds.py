@@ -32,6 +32,8 @@ def bounds(opening: TaskAccepted, agent: AgentSpec, first: Iterable[CallModel]) 
     At least: the first calls go well, with answers of one token. At most: the task's cap, which the engine holds before each
     call; less where only one call can be made, though every try of every model the agent has fails but the last.
     """
+    if agent.strategy == "code":
+        return Bounds(NOTHING, opening.limits.max_cost_usd)  # what a function asks for, only it knows
     calls = list(first)
     least = sum((cost(call.model.price, Usage(_fewest_tokens(call), 1)) for call in calls), NOTHING)
     most = opening.limits.max_cost_usd

@@ -53,7 +53,7 @@ async def estimate(order: Order) -> Estimate:
     balances = await in_database(budgets.look, _payer(plan)) if order.caller.has_budgets else []
     blocked = InjectionDetected(rule=guard.rule, score=guard.score) if guarding.is_refused(guard, mode) else None
     calls, over_cap = ([], None) if is_cached else _beginning(plan)
-    cost = _cost(plan, calls)
+    cost = Bounds(NOTHING, NOTHING) if is_cached else _cost(plan, calls)
     for other in others:
         cost = cost.spanning(_cost(tried := plan_for(order, other, past), _beginning(tried)[0]))
     if ahead := await _ahead(order):
@@ -71,7 +71,8 @@ async def estimate(order: Order) -> Estimate:
 
 
 def _cost(plan: Plan, calls: Sequence[CallModel]) -> Bounds:
-    return bounds(plan.opening, plan.team.lead.spec, calls) if calls else Bounds(NOTHING, NOTHING)
+    is_code = plan.team.lead.spec.strategy == "code"
+    return bounds(plan.opening, plan.team.lead.spec, calls) if calls or is_code else Bounds(NOTHING, NOTHING)
 
 
 async def _ahead(order: Order) -> UUID | None:

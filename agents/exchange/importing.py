@@ -43,7 +43,8 @@ def bring_in(data: bytes, *, publish: bool = False, dry_run: bool = False, actor
     with transaction.atomic():
         # As in every publication: who comes second sees what the first did.
         list(Agent.objects.select_for_update().order_by("pk").values_list("pk"))
-        reading = read_agents(data, publishing.known_to(), publishing.published_delegates())
+        delegates, code = publishing.published_delegates(), publishing.code_slugs()
+        reading = read_agents(data, publishing.known_to(), delegates, code)
         if reading.faults:
             return Outcome(faults=reading.faults)
         # All agents first, as their versions name each other.

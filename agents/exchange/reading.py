@@ -52,10 +52,12 @@ class Reading:
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_agents(data: bytes, known: content.Known, delegates: Mapping[str, Collection[str]]) -> Reading:
+def read_agents(
+    data: bytes, known: content.Known, delegates: Mapping[str, Collection[str]], code: Collection[str] = ()
+) -> Reading:
     """The agents in a file. They may name what is `known`, and each other.
 
-    `delegates` are those of the published agents, to see whether some would lead back.
+    `delegates` are those of the published agents, to see whether some would lead back; `code` are the agents that no file makes.
     """
     if len(data) > MAX_BYTES:
         return Reading(faults=[Fault(1, "", f"The file has {len(data):,} bytes; {MAX_BYTES:,} can be read.")])
@@ -67,7 +69,7 @@ def read_agents(data: bytes, known: content.Known, delegates: Mapping[str, Colle
     document = read(text)
     if document.faults:
         return Reading(faults=document.faults)
-    reader = _Reader(document, known)
+    reader = _Reader(document, known, code)
     reader.read()
     if not reader.faults:
         reader.check_cycles(delegates)
@@ -77,9 +79,10 @@ def read_agents(data: bytes, known: content.Known, delegates: Mapping[str, Colle
 class _Reader:
     """Goes through a document and gathers agents and faults."""
 
-    def __init__(self, document: Document, known: content.Known) -> None:
+    def __init__(self, document: Document, known: content.Known, code: Collection[str]) -> None:
         self.document = document
         self.known = known
+        self.code = code
         self.agents: list[AgentEntry] = []
         self.faults: list[Fault] = []
         self.slugs: set[str] = set()
@@ -102,6 +105,11 @@ class _Reader:
                 self._fault(
                     place,
                     "A slug has at most 64 lower-case letters, digits, - and _, and begins with a letter or digit.",
+                )
+            elif slug in self.code:
+                self._fault(
+                    place,
+                    "This agent is code here, which is changed in its module; leave it out, or give it another slug.",
                 )
             elif not isinstance(given, dict):
                 self._fault(place, "It takes the agent's fields below its slug.")

@@ -25,7 +25,9 @@ def written(agents: Iterable[Agent], *, all_versions: bool = False) -> Export:
     found: dict[str, Any] = {}
     left_out: list[tuple[str, str]] = []
     for agent in sorted(agents, key=lambda each: each.slug):
-        if told := _agent(agent, all_versions=all_versions):
+        if publishing.is_code(agent):
+            left_out.append((agent.slug, "It is code, which stands in its module."))
+        elif told := _agent(agent, all_versions=all_versions):
             found[agent.slug] = told if agent.is_active else {"is_active": False, **told}
         else:
             left_out.append((agent.slug, "It has no version."))

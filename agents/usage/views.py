@@ -23,6 +23,7 @@ class UsageView(KeyView):
     """What your client used."""
 
     scope = "usage"
+    with_query = frozenset({"GET"})
     renderer_classes = (JSONRenderer, CsvRenderer)
 
     @documentation.usage

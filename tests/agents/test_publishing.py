@@ -87,7 +87,7 @@ def test_an_agent_whose_version_is_retired_takes_no_tasks(operator: django.test.
     assert answer.status_code == 400
     (error,) = answer.json()["errors"]
     assert error["field"] == "agent_type"
-    assert error["message"].startswith("This agent takes no tasks now; there are: analyst, auto,")
+    assert error["message"].startswith("This agent takes no tasks now: no version of it is published; there are: an")
     assert on_record("poet v1")[-1] == (OPERATOR, "retired")
     press(operator, "publish", version)
     assert alice.execute(agent_type="poet").status_code == 200

@@ -14,6 +14,7 @@ STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("migrate", {"interactive": False}),
     ("bootstrapaccounts", {}),
     ("publishcatalog", {}),
+    ("publishcode", {}),
 )
 LOCK = 0x6167656E7473  # any number of our own
 
@@ -37,7 +38,9 @@ def alone() -> Iterator[None]:
 class Command(BaseCommand):
     """Safe to run at every start, also by several at once: what is there already stays as it is."""
 
-    help = "Migrate the database, then fill in tiers, keys, the admin user and the agents we ship, where missing."
+    help = (
+        "Migrate the database, then fill in tiers, keys, the admin user, the agents we ship and those of AGENT_MODULES."
+    )
     requires_system_checks = ()  # they load every view, which takes longer than the command itself
 
     def handle(self, *_args: Any, **_options: Any) -> None:

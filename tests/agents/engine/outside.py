@@ -142,7 +142,7 @@ class Story:
                 for event in records:
                     self.append(event)
                 continue
-            wanted = {effect.key: effect for effect in effects if not isinstance(effect, Record)}
+            wanted = {effect.key: effect for effect in effects if isinstance(effect, CallModel | CallTool)}
             assert len(wanted) == len(effects), "two effects cannot be told apart"
             asked = self.open_approvals
             assert wanted or asked, "nothing is under way, and nothing is left to do"

@@ -48,7 +48,7 @@ class TaskMachine(RuleBasedStateMachine):
                     self.story.append(event)
                 continue
             wanted: dict[tuple[str, ...], Outside] = {
-                effect.key: effect for effect in effects if not isinstance(effect, Record)
+                effect.key: effect for effect in effects if isinstance(effect, CallModel | CallTool)
             }
             assert len(wanted) == len(effects), "two effects cannot be told apart"
             for key, effect in wanted.items():

@@ -51,6 +51,11 @@ EVENTS = (
     e.DelegateFinished(run="0", child="0.1", agent="general", output="That."),
     e.HandedOver(run="0", agent="general"),
     e.GuardNoted(rule="override_instructions", score=0.9, verdict="block"),
+    e.CodeAsked(run="0", number=1, kind="tool", what={"tool": "calculator", "arguments": {"expression": "1"}}),
+    e.CodeAnswered(run="0", number=1, output=[1, {"a": None}]),
+    e.CodeSpoke(run="0", step=1),
+    e.CodeReturned(run="0", step=2, result={"a": [1]}, continues=True),
+    e.CodeFailed(run="0", reason="tool_failed", message="No."),
     e.CancelRequested(by="client"),
     e.TaskEnded(status="completed", exit_reason="completed", result={"list": [1, 2.5, None, "x"]}),
 )
