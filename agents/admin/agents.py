@@ -22,7 +22,7 @@ SHOWN_VERSIONS = 50
 
 @admin.register(Agent)
 class AgentAdmin(Audited):
-    list_display = ("slug", "published_version", "tried_out", "description", "is_active")
+    list_display = ("slug", "published_version", "tried_out", "strategy", "description", "is_active")
     list_filter = ("is_active",)
     search_fields = ("slug",)
     fields = ("slug", "is_active")
@@ -107,6 +107,10 @@ class AgentAdmin(Audited):
     @display(description="Tried out")
     def tried_out(self, agent: Agent) -> str:
         return f"v{agent.candidate.number}: {agent.candidate_percent} %" if agent.candidate else "–"
+
+    @display(description="Strategy")
+    def strategy(self, agent: Any) -> str:
+        return str(agent.published[0].strategy) if agent.published else ""
 
     @display(description="Description")
     def description(self, agent: Any) -> str:

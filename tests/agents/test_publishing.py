@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import AuditEntry
-from agents import publishing, teams
+from agents import forking, publishing, teams
 from agents.models import Agent, AgentVersion, Task
 from agents.tasks import run_task
 from tests.agents.making import ACTOR, draft, published, tried_out
@@ -157,6 +157,20 @@ def test_a_task_under_way_keeps_its_version(operator: django.test.Client, alice:
     assert (task["status"], task["agent_version"]) == ("completed", 1)
     assert Task.objects.get(pk=UUID(queued)).agent_version == version
     assert model.requests[0].messages[0]["content"] == "You are the first."
+
+
+def test_a_draft_that_a_fork_ran_does_not_change_any_more(operator: django.test.Client, alice: Persona) -> None:
+    published("poet")
+    story = forking.story_of(UUID(alice.execute(agent_type="poet").json()["task_id"]))
+    forking.fork(story, 1, instructions="Answer in verse.", actor=ACTOR)
+    ran = AgentVersion.objects.get(agent__slug="poet", status="draft")
+    for act in ("change", "delete"):
+        url = reverse(f"admin:agents_agentversion_{act}", args=[ran.pk])
+        assert operator.post(url, {"description": "Other.", "post": "yes"}).status_code == 403
+    with pytest.raises(ValidationError, match="Tasks ran poet v2, so it stays"):
+        publishing.delete(ran, actor=ACTOR)
+    press(operator, "publish", ran)
+    assert ran.status == "published"
 
 
 @pytest.mark.parametrize(

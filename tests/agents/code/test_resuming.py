@@ -15,16 +15,17 @@ from uuid import UUID
 import django.test
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from agents import draining, journal, lifecycle, sweeper
+from agents import draining, forking, journal, lifecycle, sweeper
 from agents.code import AgentError, BlockingContext, Context, ToolFailed, agent
 from agents.engine import events as e
 from agents.models import Event, Task, UnknownOutcome
 from agents.tasks import run_task
 from tests.agents.code.conftest import Installed
-from tests.agents.making import published
+from tests.agents.making import ACTOR, published
 from tests.agents.unsafe_tools import Post, post_office
 from tests.api import Persona
 from tests.fixtures import Logs
@@ -115,6 +116,22 @@ def test_what_came_while_it_was_away_reaches_it(alice: Persona, model: ScriptedM
     crash(task_id, events[: asked[3] + 1])
     run_task(task_id)
     assert alice.status(task_id).json()["result"] == alice.status(whole).json()["result"]
+
+
+def test_its_journal_is_replayed_and_forked(alice: Persona, model: ScriptedModel, long: None) -> None:
+    whole = queued(alice)
+    run_task(whole)
+    story = forking.story_of(UUID(whole))
+    assert forking.replay(story).differences == ()
+    model.requests.clear()
+    MADE.clear()
+    forked = forking.fork(story, 2, instructions=forking.agent_at(story, 2).instructions, actor=ACTOR)
+    run_task(str(forked.pk))
+    task = Task.objects.get(pk=forked.pk)
+    assert (task.status, task.result) == ("completed", alice.status(whole).json()["result"])
+    assert (model.calls, MADE) == (1, []), "only what comes after the step is called"
+    with pytest.raises(ValidationError, match="coded is code"):
+        forking.fork(story, 2, instructions="Other.", actor=ACTOR)
 
 
 def diverges(alice: Persona, installed: Installed, first: Any, second: Any, cut: int) -> dict[str, Any]:
