@@ -278,6 +278,7 @@ def test_the_model_answers_in_openais_protocol(tmp_path: Path) -> None:
     question = {
         "model": model.ALIAS,
         "max_completion_tokens": 20,
+        "temperature": 0,  # the same answer each time
         "messages": [
             {"role": "system", "content": "You are a helpful assistant. Answer briefly and correctly."},
             {"role": "user", "content": "What is the capital of France?"},

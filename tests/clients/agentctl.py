@@ -47,10 +47,11 @@ class Agentctl:
         return Said(code, out, said.err)
 
     def begin(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-        """Start it as a program of its own."""
+        """Start it as a program of its own, which hears Ctrl-C though a shell in the background has that ignored."""
         environment = {**os.environ, **self.environment, "PYTHONPATH": str(SOURCE)}
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen([*COMMAND, *arguments], env=environment, text=True, **streams)
+        command = ["env", "--default-signal=INT", *COMMAND, *arguments]
+        return subprocess.Popen(command, env=environment, text=True, **streams)
 
 
 def ended(process: "subprocess.Popen[str]") -> Said:
