@@ -30,7 +30,7 @@ class Verdict:
 
 
 def check(text: str) -> Verdict:
-    """Judge one text, of any length, in linear time (well below a millisecond for 4 KB)."""
+    """Judge one text, of any length, in time that grows with its length (docs/guard.md has figures)."""
     model = shipped()
     finding = _found(text, depth=0)
     score = round(model.score(finding.strength), 2)

@@ -12,10 +12,14 @@ ANY_WORD = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)*|[{UNSPACED}]+|{MARKS}")
 IS_UNSPACED = re.compile(f"[{UNSPACED}]").match
 
 NEGATABLE = frozenset(["DROP", "REMOVE", "REVEAL", "REPEAT", "SEND"])
-NEGATIONS = listed(
-    "not never don't dont can't cannot won't shouldn't nicht no ne nunca nao non nie niet inte ikke avoid"
-)
+NEGATIONS = listed("""
+    not never don't dont can't cannot won't shouldn't nicht no ne nunca nao non nie niet inte ikke avoid he jangan dung
+    别 不要 不 لا मत
+""")
+"""Words that turn the next two into their opposite; Russian “не” is spelt like “he” here."""
+NEGATIONS_AFTER = listed("nicht inte pas ikke niet nie not ない ません")
 OWNED = frozenset(["ORDERS", "RULES", "PROMPT", "PASSWORD"])
+BETWEEN = frozenset(["ALL", "FORMER", "YOUR", "SECRET"])
 TALK = listed("""
     attack attacks attacker attackers injection injections jailbreaking phrase phrases phrasing mean means meaning example
     examples detect detecting detection detector classifier classify prevent prevents defend against explain article paper
@@ -123,12 +127,18 @@ def _drop_mentions(words: list[str], concepts: list[str]) -> str:
 
 
 def _settle(words: list[str], concepts: list[str]) -> None:
-    """Turn what is negated into its opposite, and the instructions of third persons into nobody's."""
+    """Turn what is negated into its opposite, and instructions that are kept, or are a third person's, into nobody's."""
     for at, concept in enumerate(concepts):
         if not concept:
             continue
-        if concept in NEGATABLE and not NEGATIONS.isdisjoint(words[max(0, at - 2) : at]):
+        if concept in NEGATABLE and _is_negated(words, at):
             words[at] = f"not_{words[at]}"
             concepts[at] = "KEEP"
-        elif concept in OWNED and "THEIR" in concepts[max(0, at - 3) : at]:
-            concepts[at] = "THEIRS"
+        elif concept in OWNED:
+            near = [before for before in concepts[max(0, at - 4) : at] if before and before not in BETWEEN]
+            if near and near[-1] in ("KEEP", "THEIR"):
+                concepts[at] = "NOBODYS"
+
+
+def _is_negated(words: list[str], at: int) -> bool:
+    return not (NEGATIONS.isdisjoint(words[max(0, at - 2) : at]) and NEGATIONS_AFTER.isdisjoint(words[at + 1 : at + 3]))

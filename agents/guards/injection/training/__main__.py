@@ -15,7 +15,7 @@ from agents.guards.injection.training.sources import FAMILIES, PERMISSIVE
 from agents.guards.injection.training.writing import own_rows
 
 FLAGGED_HONEST = 0.01
-BLOCKED_HONEST = 0.003
+BLOCKED_HONEST = 0.001
 """Shares of the honest rows, of sources left out, that may be flagged and blocked; they set the two thresholds."""
 
 
@@ -56,12 +56,16 @@ def family(row: Row) -> str:
 
 
 def _tell(rows: list[Row], strengths: list[float], flag_from: float, block_from: float) -> None:
-    for name, least in (("flagged", flag_from), ("blocked", block_from)):
-        for what, is_attack in (("attacks", True), ("honest texts", False)):
-            own = [
-                strength > least for row, strength in zip(rows, strengths, strict=True) if row.is_attack == is_attack
-            ]
-            print(f"{sum(own) / len(own):7.2%} of {len(own)} {what} {name}, their source left out")  # noqa: T201
+    """Print what was found of each source while it was left out."""
+    print("flagged  blocked  texts")  # noqa: T201
+    by: dict[str, list[float]] = {}
+    for row, strength in zip(rows, strengths, strict=True):
+        what = "attacks" if row.is_attack else "honest texts"
+        by.setdefault(f"all {what}", []).append(strength)
+        by.setdefault(f"{what} of {row.source}", []).append(strength)
+    for name, own in sorted(by.items()):
+        flagged, blocked = (sum(each > least for each in own) / len(own) for least in (flag_from, block_from))
+        print(f"{flagged:7.1%}  {blocked:7.1%}  {len(own)} {name}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ LEAST_GROUPS = 3
 """A feature is kept when attacks of so many groups of sources have it."""
 FULL_SUPPORT = 16
 """Groups from which a feature may weigh fully; fewer hold it back."""
-WORD_FACTOR = 0.4
-"""How much a word alone may say, beside words in a row."""
+WORD_FACTOR = 0.25
+CONCEPT_FACTOR = 0.5
+"""How much a word or a concept may say alone, beside those in a row."""
 SHORTEST_WORD = 4
 ROUNDS = 12
 RATE = 0.5
@@ -107,7 +108,9 @@ def fitted(
 
 def _scale(feature: Feature, groups: int) -> float:
     own = (min(groups, FULL_SUPPORT) / FULL_SUPPORT) ** 2
-    return own * (WORD_FACTOR if isinstance(feature, str) and not feature.isupper() else 1.0)
+    if isinstance(feature, str):
+        return own * (CONCEPT_FACTOR if feature.isupper() else WORD_FACTOR)
+    return own
 
 
 def _descend(
