@@ -142,12 +142,14 @@ def test_who_waits_as_told_is_admitted(newcomer: Newcomer) -> None:
 
 def test_a_call_costs_one_trip_to_redis_and_no_query(alice: Persona, redis_server: redis.Redis) -> None:
     assert alice.get("/account/keys").status_code == 403  # now the key is known
-    redis_server.config_resetstat()
-    with mock.patch.object(callers, "_query") as query:
-        assert [alice.get("/account/keys").status_code for _ in range(5)] == [403] * 5
-    commands = redis_server.info("commandstats")
-    assert commands["cmdstat_evalsha"]["calls"] == 5
-    assert query.call_count == 0
+    trips = []
+    for _ in range(3):  # something of an earlier test may still speak to Redis meanwhile
+        redis_server.config_resetstat()
+        with mock.patch.object(callers, "_query") as query:
+            assert [alice.get("/account/keys").status_code for _ in range(5)] == [403] * 5
+        assert query.call_count == 0
+        trips.append(redis_server.info("commandstats")["cmdstat_evalsha"]["calls"])
+    assert min(trips) == 5
 
 
 def test_event_loops_at_once_never_overrun(alice: Persona) -> None:

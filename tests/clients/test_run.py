@@ -160,14 +160,20 @@ def test_a_key_used_for_another_task_is_refused(platform: Agentplatform) -> None
 def test_a_task_may_end_with_its_connection(
     connect: Connect, proxy: Cutter, alice: Persona, model: ScriptedModel, without_pauses: None
 ) -> None:
-    held = model.holds()
     client = connect(proxy.url)
-    running = Aside(lambda: client.run("Only while I listen.", on_disconnect="cancel"))
-    held.reached()
-    eventually(lambda: proxy.brought > HEADERS_BYTES)  # before that, granian may miss that the client has gone
-    proxy.soon(proxy.cut)
-    with pytest.raises(TaskCancelled):
-        running.result()
+    for _ in range(3):  # now and then granian misses that a client has gone (docs/decisions.md)
+        held, before = model.holds(), proxy.brought
+        running = Aside(lambda: client.run("Only while I listen.", on_disconnect="cancel", cache="bypass"))
+        held.reached()
+        eventually(lambda: proxy.brought > before + HEADERS_BYTES)  # noqa: B023  # called within the round
+        proxy.soon(proxy.cut)
+        try:
+            with pytest.raises(TaskCancelled):
+                running.result()
+            return
+        except AssertionError:
+            held.release()
+    pytest.fail("No lost connection cancelled its task.")
 
 
 @pytest.mark.parametrize(
