@@ -17,7 +17,7 @@ from accounts.audit import Actor
 from accounts.console_client import console_client
 from agents import content, journal, lifecycle, publishing
 from agents.engine import events as e
-from agents.engine.replay import Replay, StepMissing, replayed, until_step
+from agents.engine.replay import Replay, replayed, until_step
 from agents.engine.state import fold
 from agents.engine.types import Usage
 from agents.models import AgentVersion, Task
@@ -119,6 +119,3 @@ def _taken_over(events: Iterable[e.Event]) -> Iterator[e.Event]:
                 yield replace(event, usage=Usage(), cost_usd=Decimal(0), reserved_usd=Decimal(0))
             case _ if not isinstance(event, LEFT_OUT):
                 yield event
-
-
-__all__ = ["CannotReplay", "StepMissing", "Story", "agent_at", "fork", "replay", "story_of"]

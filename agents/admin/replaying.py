@@ -1,5 +1,6 @@
 """The pages on which operators replay an ended task, fork it at a step, and see what became of the fork."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from accounts import audit
 from agents import comparing, forking, presenting
 from agents.content import MAX_INSTRUCTIONS
-from agents.forking import CannotReplay, Story
-from agents.models import Task
+from agents.forking import CannotReplay
+from agents.models import AgentVersion, Task
 
 
 class ForkForm(forms.Form):
@@ -30,11 +31,23 @@ class ForkForm(forms.Form):
         help_text="Changed ones become a new draft of the agent, which you can publish.",
     )
 
-    def __init__(self, story: Story, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, agents: Mapping[int, AgentVersion], shown: int, data: Any = None) -> None:
+        initial = {"step": shown, "instructions": agents[shown].instructions}
+        super().__init__(data, initial=initial)
+        self._agents, self._shown = agents, shown
         step = self.fields["step"]
         assert isinstance(step, forms.ChoiceField)
-        step.choices = [(number, f"step {number}") for number in story.steps]
+        step.choices = [(number, f"step {number}: {version.agent.slug}") for number, version in agents.items()]
+
+    def clean_step(self) -> int:
+        """Refuse a step of another agent than the one whose instructions stand on the page."""
+        step: int = self.cleaned_data["step"]
+        here, there = self._agents[self._shown], self._agents[step]
+        if here.pk != there.pk:
+            raise ValidationError(
+                f"Step {step} is {there.agent}'s, and these are the instructions of {here.agent}; open that step above first."
+            )
+        return step
 
 
 def replay_view(request: HttpRequest, context: dict[str, Any], task_id: UUID) -> HttpResponse:
@@ -46,8 +59,10 @@ def replay_view(request: HttpRequest, context: dict[str, Any], task_id: UUID) ->
     except CannotReplay as error:
         messages.error(request, str(error))
         return redirect("admin:agents_task_change", task_id)
-    initial = {"step": story.steps[0], "instructions": forking.agent_at(story, story.steps[0]).instructions}
-    form = ForkForm(story, request.POST or None, initial=initial) if story.steps else None
+    agents = {step: forking.agent_at(story, step) for step in story.steps}
+    wanted = request.GET.get("step", "")
+    shown_step = int(wanted) if wanted.isdecimal() and int(wanted) in agents else next(iter(agents), 0)
+    form = ForkForm(agents, shown_step, request.POST or None) if agents else None
     if form and request.method == "POST" and form.is_valid():
         try:
             fork = forking.fork(story, actor=audit.operator(request), **form.cleaned_data)
@@ -55,7 +70,14 @@ def replay_view(request: HttpRequest, context: dict[str, Any], task_id: UUID) ->
             form.add_error("instructions", error)
         else:
             return redirect("admin:agents_task_forked", fork.pk)
-    shown = {"title": f"Replay of task {task_id}", "task": story.task, "found": forking.replay(story), "form": form}
+    shown = {
+        "title": f"Replay of task {task_id}",
+        "task": story.task,
+        "found": forking.replay(story),
+        "form": form,
+        "steps": [(step, version.agent.slug) for step, version in agents.items()],
+        "shown_step": shown_step,
+    }
     return TemplateResponse(request, "agents/replay.html", {**context, **shown})
 
 

@@ -101,7 +101,8 @@ class TaskAdmin(ReadOnly):
             raise PermissionDenied
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "opts": self.opts}
+        context: dict[str, Any] = self.admin_site.each_context(request)
+        return context
 
     @display(description="Replay")
     def replays(self, task: Task) -> SafeString:

@@ -137,3 +137,21 @@ def test_a_faulty_fork_is_told_on_its_page(task: dict[str, Any], operator: djang
     page = operator.post(address, {"step": "2", "instructions": ""}).content.decode()
     assert "required" in page
     assert Client.objects.filter(name="Operators' console").count() == 0
+
+
+def test_instructions_are_those_of_the_steps_own_agent(
+    alice: Persona, model: ScriptedModel, worker: None, operator: django.test.Client
+) -> None:
+    """The root is `auto` in its first step, and the analyst from the second on."""
+    model.answers("analyst", "It is 42.")
+    task = alice.execute("What is six times seven?", agent_type="auto").json()
+    address = f"/admin/agents/task/{task['task_id']}/replay/"
+    page = operator.post(address, {"step": "2", "instructions": "Answer like a pirate."}).content.decode()
+    assert "Step 2 is analyst&#x27;s, and these are the instructions of auto" in page
+    assert not Task.objects.exclude(forked_from=None).exists()
+    assert "You are a data analyst." in operator.get(f"{address}?step=2").content.decode()
+    model.answers("Arr, 42!")
+    operator.post(f"{address}?step=2", {"step": "2", "instructions": "Answer like a pirate."})
+    fork = Task.objects.get(forked_from=task["task_id"])
+    eventually(lambda: Task.objects.filter(pk=fork.pk, status="completed").exists())
+    assert AgentVersion.objects.get(status="draft").agent.slug == "analyst"
