@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from agents.engine import events as e
 from agents.engine.budget import cost
@@ -20,6 +20,7 @@ MANY_EVENTS = 2000
 PRICE = Price(Decimal(1), Decimal(10))
 FEW_TOKENS = Usage(10, 5)
 
+Kind = TypeVar("Kind", bound=e.Event)
 Reply = str | e.ModelFailed | Sequence[ToolCall]
 Respond = Callable[[Outside], e.Event]
 
@@ -183,7 +184,7 @@ class Story:
         """The model calls in short: run, agent, purpose."""
         return [(call.run, call.agent.slug, call.purpose) for call in self.model_calls]
 
-    def of(self, kind: type[e.Event]) -> list[e.Event]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.journal if isinstance(event, kind)]
 
 

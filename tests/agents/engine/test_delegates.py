@@ -71,7 +71,7 @@ def test_several_are_asked_side_by_side_and_heard_in_the_order_of_the_calls() ->
         _0_2=["Second."],
         _0_3=["Third."],
     )
-    assert [event.child for event in told.of(e.DelegateFinished)] == ["0.3", "0.2", "0.1"]  # type: ignore[attr-defined]
+    assert [event.child for event in told.of(e.DelegateFinished)] == ["0.3", "0.2", "0.1"]
     assert heard(told) == ["First.", "Second.", "Third."]
 
 
@@ -90,7 +90,7 @@ def test_one_that_fails_is_an_error_for_the_model_to_read() -> None:
     assert told.ended.result == "Without a poem, then."
     assert heard(told) == ["poet could not do it. Away."]
     [finished] = told.of(e.DelegateFinished)
-    assert finished.is_error  # type: ignore[attr-defined]
+    assert finished.is_error
 
 
 def test_delegates_that_fail_in_a_row_are_no_failed_tools() -> None:
@@ -121,7 +121,7 @@ def test_it_goes_on_wherever_it_crashed() -> None:
     whole = Story(TEAM, [accepted("lead", TEAM)]).run(respond).journal
     for length in range(1, len(whole)):
         told = Story(TEAM, through_json(whole[:length])).run(respond)
-        assert [event.child for event in told.of(e.DelegateStarted)] == ["0.1", "0.2"]  # type: ignore[attr-defined]
+        assert [event.child for event in told.of(e.DelegateStarted)] == ["0.1", "0.2"]
         assert told.ended.result == "Done."
         assert [turn.content for turn in told.state.root.turns if turn.role == "tool"] == ["First.", "Second."]
 
@@ -177,7 +177,7 @@ def test_a_task_has_only_so_many_runs() -> None:
     told.run(lambda effect: answered(effect, reply(effect)) if isinstance(effect, CallModel) else returned(effect))
     assert told.ended.status == "completed"
     assert len(told.state.runs) == MAX_RUNS
-    refused = [event for event in told.of(e.ToolReturned) if "32 agents have worked" in event.output]  # type: ignore[attr-defined]
+    refused = [event for event in told.of(e.ToolReturned) if "32 agents have worked" in event.output]
     assert len(refused) == 8 * 8 - (MAX_RUNS - 1 - 8)
 
 

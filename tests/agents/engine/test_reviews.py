@@ -26,7 +26,7 @@ def test_what_a_critic_approves_is_the_answer() -> None:
     assert review.messages[1].content == 'Task:\nContext:\n{"to": "Ada"}\n\nWrite.\n\nText:\nA text.'
     assert review.output_schema is not None
     [started] = told.of(e.DelegateStarted)
-    assert started.purpose == "review"  # type: ignore[attr-defined]
+    assert started.purpose == "review"
 
 
 def test_the_writer_revises_by_its_remarks() -> None:
