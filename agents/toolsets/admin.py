@@ -49,7 +49,8 @@ class ToolsetAdmin(Audited):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         offered = Count("tools", filter=Q(tools__state=State.APPROVED))
-        return super().get_queryset(request).annotate(offered=offered, waiting=Count("tools") - offered)  # type: ignore[no-any-return]
+        found: QuerySet[Any] = super().get_queryset(request).annotate(offered=offered, waiting=Count("tools") - offered)
+        return found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         shown = ("stored_credentials", "shown_look_up", "tools_table")
