@@ -17,8 +17,8 @@ from accounts.audit import Actor
 from accounts.console_client import console_client
 from agents import content, journal, lifecycle, publishing
 from agents.engine import events as e
-from agents.engine.replay import Replay, replayed, until_step
-from agents.engine.state import fold
+from agents.engine.replay import Replay, StepMissing, replayed, until_step
+from agents.engine.state import evolve, start
 from agents.engine.types import Usage
 from agents.models import AgentVersion, Task
 from agents.teams import specs_of
@@ -41,12 +41,6 @@ class Story:
     events: list[tuple[int, e.Event]]
     opening: e.TaskAccepted
 
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The steps of the root at which it can be forked."""
-        calls = (event for _, event in self.events if isinstance(event, e.ModelCalled) and event.run == e.ROOT)
-        return tuple(dict.fromkeys(call.step for call in calls))
-
 
 def story_of(task_id: UUID) -> Story:
     """The task's journal. Raises Task.DoesNotExist, or CannotReplay when it is no longer kept or the task has not ended."""
@@ -67,11 +61,24 @@ def replay(story: Story) -> Replay:
     return replayed(story.events, specs_of(story.opening.team))
 
 
+def agents_by_step(story: Story) -> dict[int, AgentVersion]:
+    """The steps at which the task can be forked, each with the version of the agent that the root is then."""
+    state, agents = start(story.opening, specs_of(story.opening.team)), dict[int, str]()
+    for _, event in story.events[1:]:
+        if isinstance(event, e.ModelCalled) and event.run == e.ROOT:
+            agents.setdefault(event.step, state.root.agent)
+        state = evolve(state, event)
+    team = story.opening.team
+    versions = AgentVersion.objects.select_related("agent").in_bulk({team[slug] for slug in agents.values()})
+    return {step: versions[team[slug]] for step, slug in agents.items()}
+
+
 def agent_at(story: Story, step: int) -> AgentVersion:
     """The version of the agent that the root is at this step. Raises StepMissing."""
-    before = [event for _, event in until_step(story.events, step)]
-    slug = fold(before, specs_of(story.opening.team)).root.agent
-    return AgentVersion.objects.select_related("agent").get(pk=story.opening.team[slug])
+    agents = agents_by_step(story)
+    if step not in agents:
+        raise StepMissing(step, tuple(agents))
+    return agents[step]
 
 
 @transaction.atomic

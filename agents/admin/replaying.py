@@ -59,7 +59,7 @@ def replay_view(request: HttpRequest, context: dict[str, Any], task_id: UUID) ->
     except CannotReplay as error:
         messages.error(request, str(error))
         return redirect("admin:agents_task_change", task_id)
-    agents = {step: forking.agent_at(story, step) for step in story.steps}
+    agents = forking.agents_by_step(story)
     wanted = request.GET.get("step", "")
     shown_step = int(wanted) if wanted.isdecimal() and int(wanted) in agents else next(iter(agents), 0)
     form = ForkForm(agents, shown_step, request.POST or None) if agents else None
