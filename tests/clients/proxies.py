@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections import deque
 from typing import Any
 
@@ -16,6 +17,12 @@ class Cutter(Proxy):
         self.budgets: deque[int] = deque()
         self.brought = 0
         """How many bytes of answers have passed."""
+        self._brought_at = time.monotonic()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long no byte of an answer has passed."""
+        return time.monotonic() - self._brought_at
 
     @property
     def is_busy(self) -> bool:
@@ -33,5 +40,6 @@ class Cutter(Proxy):
             await writer.drain()
             left -= len(data)
             self.brought += len(data)
+            self._brought_at = time.monotonic()
         writer.close()
         raise ConnectionResetError
