@@ -27,6 +27,8 @@ test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytes
 		echo 'Chromium is missing, so the browser tests will be skipped. Debian and Ubuntu: apt-get install chromium' >&2
 	@{ command -v rabbitmq-server || command -v /usr/lib/rabbitmq/bin/rabbitmq-server; } > /dev/null || \
 		echo 'RabbitMQ is missing, so its test will be skipped. Debian and Ubuntu: apt-get install rabbitmq-server' >&2
+	@command -v promtool > /dev/null || \
+		echo 'Prometheus is missing, so its rules will not be tested. Debian and Ubuntu: apt-get install prometheus' >&2
 	@if [ -n '$(ARGS)' ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
 	$(BIN)/python -m pytest --cov $(SLOW:%=--ignore=%) && exec $(BIN)/python -m pytest $(SLOW)
 

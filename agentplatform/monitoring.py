@@ -1,9 +1,9 @@
-"""GET /metrics: what all processes counted, and how many tasks there are in each status."""
+"""GET /metrics: what all processes counted, what the tables and the health checks say now."""
 
 import asyncio
 import hmac
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -19,11 +19,12 @@ from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
 from agentplatform.errors import Unauthenticated, Unavailable
+from agentplatform.health import health
 from agentplatform.rendering import JSONRenderer
 from agentplatform.schema import error_codes, example
 from agentplatform.views import ApiView
 
-COUNT_TIMEOUT_SECONDS = 3.0
+LOOK_TIMEOUT_SECONDS = 3.0
 SAMPLE = """\
 # HELP agent_tasks Tasks by status.
 # TYPE agent_tasks gauge
@@ -68,7 +69,7 @@ class MetricsView(ApiView):
     )
     async def get(self, request: Request) -> HttpResponse:
         """Metrics of all our processes, for Prometheus; in the OpenMetrics format when it is asked for."""
-        everything = Everything(await _tasks_by_status())
+        everything = Everything([*await _of_the_tables(), await _of_the_health()])
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         # Reads a file per process, so not on the event loop.
         page = await asyncio.to_thread(encode, everything)
@@ -76,34 +77,39 @@ class MetricsView(ApiView):
 
 
 class Everything(Collector):
-    """This process's metrics, or those of all processes that share PROMETHEUS_MULTIPROC_DIR; and the tasks, if known."""
+    """This process's metrics, or those of all processes that share PROMETHEUS_MULTIPROC_DIR; and some of now."""
 
-    def __init__(self, tasks_by_status: dict[str, int] | None) -> None:
-        self.tasks_by_status = tasks_by_status
+    def __init__(self, of_now: Sequence[Metric] = ()) -> None:
+        self.of_now = of_now
 
     def collect(self) -> Iterable[Metric]:
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]  # has no types
         else:
             yield from REGISTRY.collect()
-        if self.tasks_by_status is not None:
-            gauge = GaugeMetricFamily("agent_tasks", "Tasks by status.", labels=["status"])
-            for status, count in self.tasks_by_status.items():
-                gauge.add_metric([status], count)
-            yield gauge
+        yield from self.of_now
 
 
 def serve(port: int) -> None:
     """Serve what this process counts on a port of its own, from a thread, until the process ends; OSError when it is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Everything(None))
+    registry.register(Everything())
     start_http_server(port, registry=registry)
 
 
-async def _tasks_by_status() -> dict[str, int] | None:
-    """None when the database is away: the rest is wanted then more than ever."""
-    count: Callable[[], Awaitable[dict[str, int]]] = import_string(settings.TASKS_BY_STATUS)
+async def _of_the_tables() -> Sequence[Metric]:
+    """Nothing when the database is away: the rest is wanted then more than ever."""
+    look: Callable[[], Awaitable[Sequence[Metric]]] = import_string(settings.TABLE_METRICS)
     try:
-        return await asyncio.wait_for(count(), COUNT_TIMEOUT_SECONDS)
+        return await asyncio.wait_for(look(), LOOK_TIMEOUT_SECONDS)
     except (Unavailable, DatabaseError, TimeoutError):
-        return None
+        return ()
+
+
+async def _of_the_health() -> Metric:
+    gauge = GaugeMetricFamily(
+        "agent_component_up", "Whether a part we lean on is well, as /health says.", labels=["component"]
+    )
+    for component, word in (await health()).checks.items():
+        gauge.add_metric([component], word == "ok")
+    return gauge

@@ -530,7 +530,7 @@ HEALTH_CHECKS = {
 }
 if CELERY_BROKER_URL != REDIS_URL:
     HEALTH_CHECKS["broker"] = "agentplatform.broker_health.broker"
-TASKS_BY_STATUS = "agents.metrics.tasks_by_status"  # for /metrics, as checks are for /health
+TABLE_METRICS = "agents.metrics.gauges"  # for /metrics, as checks are for /health
 DECISIONS = "agents.decisions.admitted"  # for previews of changed limits
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True

@@ -2,35 +2,58 @@
 
 import time
 
-from django.db.models import Count
+from django.db.models import Count, DurationField, ExpressionWrapper, Min
+from django.db.models.functions import Now
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 
 from agentplatform.database import in_database
-from agents.models import Task
+from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
 
 KEPT_SECONDS = 15.0
 UNENDED = [status for status in Task.Status if status not in Task.FINAL]
 
-_kept: tuple[float, dict[str, int]] = (-KEPT_SECONDS, {})
+_kept: tuple[float, list[Metric]] = (-KEPT_SECONDS, [])
 
 
-async def tasks_by_status() -> dict[str, int]:
-    """How many tasks there are in each status, or ended in it, counted at most once in KEPT_SECONDS. Raises Unavailable."""
+async def gauges() -> list[Metric]:
+    """Tasks by status, the age of the oldest that waits for a worker, and what waits for operators.
+
+    Looked up at most once in KEPT_SECONDS. Raises Unavailable.
+    """
     global _kept
-    counted_at, counts = _kept
-    if time.monotonic() - counted_at >= KEPT_SECONDS:
-        counts = await in_database(_counted)
-        _kept = (time.monotonic(), counts)
-    return counts
+    looked_at, metrics = _kept
+    if time.monotonic() - looked_at >= KEPT_SECONDS:
+        metrics = await in_database(_looked_up)
+        _kept = (time.monotonic(), metrics)
+    return metrics
 
 
 def forget() -> None:
-    """Drop what is kept, so that the next call counts."""
+    """Drop what is kept, so that the next call looks."""
     global _kept
-    _kept = (-KEPT_SECONDS, {})
+    _kept = (-KEPT_SECONDS, [])
 
 
-def _counted() -> dict[str, int]:
+def _looked_up() -> list[Metric]:
     """Unended tasks through their index; ended ones, all there ever were, from the roll-ups, which are few rows."""
-    unended = Task.objects.filter(status__in=UNENDED).order_by().values_list("status").annotate(count=Count("pk"))
-    return dict.fromkeys(Task.Status.values, 0) | dict(unended) | rollup.ended()
+    age = ExpressionWrapper(Now() - Min("created_at"), output_field=DurationField())
+    unended = (
+        Task.objects.filter(status__in=UNENDED).order_by().values_list("status").annotate(count=Count("pk"), age=age)
+    )
+    counts = dict.fromkeys(Task.Status.values, 0) | rollup.ended()
+    oldest = 0.0
+    for status, count, waits in unended:
+        counts[status] = count
+        if status == Task.Status.QUEUED:
+            oldest = waits.total_seconds()
+    tasks = GaugeMetricFamily("agent_tasks", "Tasks by status.", labels=["status"])
+    for status, count in counts.items():
+        tasks.add_metric([status], count)
+    outcomes = UnknownOutcome.objects.filter(decision="").count()
+    return [
+        tasks,
+        GaugeMetricFamily("agent_oldest_queued_seconds", "Age of the oldest task that waits for a worker.", oldest),
+        GaugeMetricFamily("agent_unknown_outcomes", "Unsafe calls whose outcome operators have to decide.", outcomes),
+    ]

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.conf import settings as project
+from django.db.models.functions import Now
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from pytest_django import Settings
 
 from agents import metrics as tasks
+from agents.models import Task
 from tests.api import Api, Persona
 from tests.outages import postgres_away
 
@@ -22,9 +25,14 @@ def _nothing_kept() -> Iterator[None]:
     tasks.forget()
 
 
-def tasks_by_status(api: Api) -> dict[str, float]:
+def gauge(api: Api, name: str, label: str = "") -> dict[str, float]:
+    """A metric's values now, by a label's."""
     samples = [sample for family in parsed(api.get("/metrics").text) for sample in family.samples]
-    return {sample.labels["status"]: sample.value for sample in samples if sample.name == "agent_tasks"}
+    return {sample.labels.get(label, ""): sample.value for sample in samples if sample.name == name}
+
+
+def tasks_by_status(api: Api) -> dict[str, float]:
+    return gauge(api, "agent_tasks", "status")
 
 
 def test_it_speaks_prometheus(api: Api) -> None:
@@ -85,6 +93,20 @@ def test_it_counts_the_tasks_only_now_and_then(
 
     monkeypatch.setattr(tasks, "KEPT_SECONDS", 0.0)
     assert tasks_by_status(api)["completed"] == 1
+
+
+def test_it_tells_how_long_the_oldest_task_waits_and_what_waits_for_operators(alice: Persona, api: Api) -> None:
+    assert gauge(api, "agent_oldest_queued_seconds") == gauge(api, "agent_unknown_outcomes") == {"": 0}
+    alice.execute(async_execution=True)
+    Task.objects.update(created_at=Now() - timedelta(minutes=5))
+    tasks.forget()
+
+    assert 300 <= gauge(api, "agent_oldest_queued_seconds")[""] < 330
+
+
+def test_it_tells_which_parts_are_well(api: Api) -> None:
+    parts = gauge(api, "agent_component_up", "component")
+    assert (parts["database"], parts["redis"], parts["worker"]) == (1, 1, 0)
 
 
 def test_it_answers_without_the_tasks_when_the_database_is_away(api: Api) -> None:
