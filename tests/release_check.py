@@ -111,22 +111,28 @@ def lint() -> str:
     return "style, types, imports"
 
 
+def python() -> Path:
+    """The interpreter of the development's environment, which is made where it is missing."""
+    run("install", "make", ".venv/.installed-dev")
+    return ROOT / ".venv/bin/python"
+
+
 def licences() -> str:
     """Every package's licence is allowed and listed."""
-    return run("licences", ROOT / ".venv/bin/python", "tests/licences.py", "--check").strip()
+    return run("licences", python(), "tests/licences.py", "--check").strip()
 
 
 def docs() -> str:
     """The documents' links lead somewhere, their commands work, the settings are listed."""
-    run("settings", ROOT / ".venv/bin/python", "manage.py", "settingsreference", "--check")
-    return summary(run("docs", ROOT / ".venv/bin/python", "-m", "pytest", "tests/docs"))
+    run("settings", python(), "manage.py", "settingsreference", "--check")
+    return summary(run("docs", python(), "-m", "pytest", "tests/docs"))
 
 
 def client() -> str:
     """The Python client is built, and runs where it is installed from the index with what it wants."""
-    package, python = ROOT / "clients/python", ROOT / ".venv/bin/python"
+    package = ROOT / "clients/python"
     with tempfile.TemporaryDirectory() as folder:
-        run("client-build", python, "-m", "hatchling", "build", "--directory", folder, folder=package)
+        run("client-build", python(), "-m", "hatchling", "build", "--directory", folder, folder=package)
         (wheel,) = Path(folder).glob("*.whl")
         (archive,) = Path(folder).glob("*.tar.gz")
         for name, built in (("wheel", wheel), ("sdist", archive)):
