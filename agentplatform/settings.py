@@ -531,6 +531,22 @@ HEALTH_CHECKS = {
 if CELERY_BROKER_URL != REDIS_URL:
     HEALTH_CHECKS["broker"] = "agentplatform.broker_health.broker"
 TABLE_METRICS = "agents.metrics.gauges"  # for /metrics, as checks are for /health
+DOCTOR_CHECKS = {
+    "settings": "agentplatform.doctor.parts.of_settings",
+    "database": "agentplatform.doctor.parts.database",
+    "migrations": "agentplatform.doctor.parts.migrations",
+    "redis": "agentplatform.doctor.parts.redis",
+    "broker": "agentplatform.doctor.parts.broker",
+    "clocks": "agentplatform.doctor.parts.clocks",
+    "limits": "accounts.doctor.limits",
+    "money": "accounts.doctor.money",
+    "processes": "agents.doctor.processes",
+    "provider": "agents.doctor.provider",
+    "tasks": "agents.doctor.tasks",
+    "webhooks": "agents.doctor.webhooks",
+    "growth": "agents.doctor.growth",
+}
+DOCTOR_REMEDIES = {"sweep": ("Sweep now", "agents.doctor.sweep")}
 DECISIONS = "agents.decisions.admitted"  # for previews of changed limits
 RATELIMIT_USE_CACHE = "default"
 RATELIMIT_FAIL_OPEN = True
@@ -571,6 +587,7 @@ UNFOLD: dict[str, Any] = {
                     _link("Feedback", "thumbs_up_down", "feedback_feedback"),
                     _link("Usage", "bar_chart", "usage_dailyusage"),
                     _link("Processes", "memory", "agents_process"),
+                    {"title": "Doctor", "icon": "stethoscope", "link": reverse_lazy("doctor")},
                 ],
             },
             {

@@ -6,6 +6,7 @@ from django.urls import include, path
 from accounts import edge
 from accounts.pages import KeysPage
 from agentplatform import docs, health, monitoring
+from agentplatform.doctor.page import doctor
 from agentplatform.views import ApiView
 
 handler400 = "agentplatform.errors.bad_request"
@@ -33,5 +34,6 @@ urlpatterns = [
     path("redoc", _page(docs.RedocView), name="redoc"),
     path("docs/errors", _page(docs.ErrorsView), name="errors"),
     path("docs/keys", _page(KeysPage), name="keys"),
+    path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),
     path("admin/", admin.site.urls),
 ]

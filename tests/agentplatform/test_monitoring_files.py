@@ -1,6 +1,7 @@
 """What deploy/monitoring gives operators: Prometheus itself reads the rules, and our metrics answer each query."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,8 +27,9 @@ DASHBOARDS = sorted((FOLDER / "grafana").glob("*.json"))
 SELECTOR = re.compile(r"(agent_\w+|agentplatform:[\w:]+|django_\w+|\bup\b)(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 OF_PROMETHEUS = {"job", "instance", "le"}
+# In CI a skip would pass for a test.
 needs_prometheus = pytest.mark.skipif(
-    not shutil.which("promtool"), reason="Prometheus is missing: apt-get install prometheus"
+    not shutil.which("promtool") and "CI" not in os.environ, reason="Prometheus is missing: apt-get install prometheus"
 )
 
 
