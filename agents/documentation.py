@@ -85,6 +85,7 @@ execute = operation(
         202: schemas.TaskObject,
     },
     parameters=[
+        schemas.StreamQuery,  # type: ignore[list-item]  # our schema reads pydantic queries
         _header(
             "Idempotency-Key",
             "1 to 255 visible ASCII characters: the same key and body give the same task for 24 hours.",
@@ -126,7 +127,8 @@ status = operation(
 events = operation(
     operation_id="get_events",
     parameters=[
-        _header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.", kind=EVENT_ID)
+        schemas.StreamQuery,  # type: ignore[list-item]  # our schema reads pydantic queries
+        _header("Last-Event-ID", "The `id` of the last event that was seen; what follows it is sent.", kind=EVENT_ID),
     ],
     responses={EVENT_STREAM: OpenApiResponse(str, "The task's events, until it ends.")},
     extensions=error_codes("invalid_request"),

@@ -11,15 +11,17 @@ from agents import journal
 from agents.engine import events as e
 from agents.models import Task
 from agents.narration import Frame, Narrator, Position
-from agents.streaming import Appended, Closed, Delta, Inbox, hub, partial_text
+from agents.streaming import Appended, Aside, Closed, Delta, Inbox, hub, partial_text
 
-KEEP_ALIVE_SECONDS = 15.0
+SILENCE_SECONDS = 1.0
 
 
-async def frames(task_id: UUID, after: Position = (0, 0)) -> AsyncIterator[Frame | None]:
+async def frames(
+    task_id: UUID, after: Position = (0, 0), *, with_delegates: bool = False
+) -> AsyncIterator[Frame | None]:
     """The task's frames after a position, each once and in order, until it ends or this process stops.
 
-    Gives None every 15 s of silence.
+    Gives None after each second of silence. `with_delegates`: the text of delegates too, as it comes and never again.
     """
     narrator = Narrator(str(task_id), after)
     with hub().follow(task_id) as inbox:
@@ -30,14 +32,23 @@ async def frames(task_id: UUID, after: Position = (0, 0)) -> AsyncIterator[Frame
             if narrator.has_ended:
                 return
             try:
-                message = await asyncio.wait_for(inbox.get(), KEEP_ALIVE_SECONDS)
+                message = await asyncio.wait_for(inbox.get(), SILENCE_SECONDS)
             except TimeoutError:
                 yield None
                 told = []
             else:
-                if isinstance(message, Closed):
-                    return
-                told = await _told(narrator, task_id, message)
+                match message:
+                    case Closed():
+                        return
+                    case Aside():
+                        told = _beside(narrator, message) if with_delegates else []
+                    case _:
+                        told = await _told(narrator, task_id, message)
+
+
+def _beside(narrator: Narrator, message: Aside) -> list[Frame]:
+    piece = narrator.aside(message.run, message.call_seq, message.offset, message.text)
+    return [piece] if piece else []
 
 
 async def _told(narrator: Narrator, task_id: UUID, message: Appended | Delta) -> list[Frame]:

@@ -18,9 +18,9 @@ Told = e.ToolCalled | e.ToolReturned | e.ApprovalRequested | e.DelegateStarted |
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One server-sent event before encoding."""
+    """One server-sent event before encoding. Without a position it is no place to go on from, and is not told again."""
 
-    position: Position
+    position: Position | None
     name: str
     data: dict[str, Any]
 
@@ -41,6 +41,7 @@ class Narrator:
     steps: dict[str, int] = field(default_factory=dict)
     call_seq: int = 0
     sent: int = 0
+    asides: dict[str, Position] = field(default_factory=dict)
     held_back: dict[str, str] = field(default_factory=dict)
     has_begun: bool = False
     has_ended: bool = False
@@ -48,7 +49,14 @@ class Narrator:
     def event(self, seq: int, event: e.Event) -> list[Frame]:
         """The frames of the journal's next event."""
         self.next_seq = seq + 1
-        return [frame for frame in self._frames(seq, event) if frame.position > self.after]
+        return [frame for frame in self._frames(seq, event) if frame.position is None or frame.position > self.after]
+
+    def aside(self, run: str, call_seq: int, offset: int, text: str) -> Frame | None:
+        """A piece of a delegate's text; None when it was told, as what our own process sends comes back from Redis."""
+        if (call_seq, offset) < self.asides.get(run, (0, 0)):
+            return None
+        self.asides[run] = call_seq, offset + len(text)
+        return self._frame(None, "delegate.delta", run, text=text)
 
     def delta(self, call_seq: int, offset: int, text: str) -> Frame | None:
         """A piece of the root's text; None when it is known already, belongs to no open call, or leaves a gap before it."""
@@ -110,7 +118,7 @@ class Narrator:
         self.steps[event.run] = event.step
         return self._frame(at, "step.started", event.run, purpose=purpose)
 
-    def _frame(self, position: Position, name: str, run: str, **fields: Any) -> Frame:
+    def _frame(self, position: Position | None, name: str, run: str, **fields: Any) -> Frame:
         whose = {"run": run, "step": self.steps.get(run, 0), "agent": self.agents.get(run, "")}
         return Frame(position, name, {"task_id": self.task_id, **whose, **fields})
 

@@ -25,7 +25,7 @@ from agents.engine.state import State, evolve
 from agents.engine.tree import offered
 from agents.metering import Meter
 from agents.models import Task
-from agents.streaming import Appended, Delta, hub
+from agents.streaming import Appended, Aside, Delta, hub
 from agents.tools import registry
 from agents.tools.tool import CallContext
 
@@ -347,7 +347,7 @@ class Execution:
         )
 
     def _teller(self, effect: CallModel) -> llm.OnText:
-        """What hands the root's text to the followers as it comes; delegates' text is told when it is whole."""
+        """What hands the text to the followers as it comes: the root's, and beside it what delegates write."""
         if _is_withheld(effect):
             return lambda _: None
         offset = 0
@@ -355,8 +355,10 @@ class Execution:
 
         def tell(text: str) -> None:
             nonlocal offset
+            if effect.run != e.ROOT:
+                hub().tell(self.task_id, Aside(effect.run, call_seq, offset, text), is_shared=True)
             # What a function asks a model is no part of its result.
-            if effect.run == e.ROOT and effect.purpose != "code":
+            elif effect.purpose != "code":
                 hub().tell(self.task_id, Delta(call_seq, offset, text), is_shared=True)
             offset += len(text)
 

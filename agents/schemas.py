@@ -278,6 +278,12 @@ class StatusQuery(Query):
     include: Literal["steps"] | None = None
 
 
+class StreamQuery(Query):
+    """What a stream tells beside what happens: with `delegates` the text of delegates, as it comes."""
+
+    include: Literal["delegates"] | None = None
+
+
 class ListQuery(Query):
     """Which tasks to list."""
 

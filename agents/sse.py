@@ -17,7 +17,8 @@ from agents.narration import Frame, Position
 from agents.presenting import task_object
 
 KEEP_ALIVE = b": keep-alive\n\n"
-RECHECK_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 15.0
+RECHECK_SECONDS = 1.0  # with the 4 s for which keys are kept (accounts/callers.py), five at most
 
 
 async def _always() -> bool:
@@ -28,17 +29,22 @@ def event_stream(
     task_id: UUID,
     *,
     after: Position = (0, 0),
+    with_delegates: bool = False,
     on_gone: Callable[[], None] = lambda: None,
     is_welcome: Callable[[], Awaitable[bool]] = _always,
     headers: Mapping[str, str] | None = None,
 ) -> StreamingHttpResponse:
     """The task's events after a position, until it ends. `on_gone` is called when the client leaves before that.
 
+    `with_delegates`: the text of delegates as well, as it comes.
+
     A client that is not welcome any more, because its key was revoked, hears no more. While PostgreSQL cannot be reached the
     stream breaks off, and the client goes on from its last event.
     """
     response = StreamingHttpResponse(
-        _Told(_told(task_id, after, is_welcome), on_gone), content_type="text/event-stream", headers=dict(headers or {})
+        _Told(_told(frames(task_id, after, with_delegates=with_delegates), task_id, is_welcome), on_gone),
+        content_type="text/event-stream",
+        headers=dict(headers or {}),
     )
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
@@ -70,16 +76,22 @@ class _Told:
             self._loop.call_soon_threadsafe(self._on_gone)
 
 
-async def _told(task_id: UUID, after: Position, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
-    check_at = time.monotonic() + RECHECK_SECONDS
+async def _told(
+    told: AsyncIterator[Frame | None], task_id: UUID, is_welcome: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    sent_at = time.monotonic()
+    check_at = sent_at + RECHECK_SECONDS
     try:
-        async for frame in frames(task_id, after):
-            if time.monotonic() >= check_at:
+        async for frame in told:
+            now = time.monotonic()
+            if now >= check_at:
                 if not await is_welcome():
                     log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="key not admitted any more")
                     return
-                check_at = time.monotonic() + RECHECK_SECONDS
-            yield KEEP_ALIVE if frame is None else await _encoded(frame, task_id)
+                check_at = now + RECHECK_SECONDS
+            if frame is not None or now >= sent_at + KEEP_ALIVE_SECONDS:
+                yield KEEP_ALIVE if frame is None else await _encoded(frame, task_id)
+                sent_at = now
     except Unavailable:
         log(__name__).warning("stream_broken_off", task_id=str(task_id), reason="database unreachable")
 
@@ -89,5 +101,5 @@ async def _encoded(frame: Frame, task_id: UUID) -> bytes:
     if frame.is_last:
         task = await in_database(journal.load, task_id)
         data = {**data, "task": task_object(task).model_dump(mode="json")}
-    seq, offset = frame.position
-    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (seq, offset, frame.name.encode(), encoded(data))
+    place = b"id: %d-%d\n" % frame.position if frame.position else b""
+    return b"%sevent: %s\ndata: %s\n\n" % (place, frame.name.encode(), encoded(data))

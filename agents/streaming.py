@@ -51,11 +51,22 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A piece of a delegate's text, for who wants to watch. It is kept nowhere: the whole stands in the journal soon."""
+
+    run: str
+    call_seq: int
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """This process stops: the follower goes on elsewhere."""
 
 
-Message = Appended | Delta | Closed
+Shared = Appended | Delta | Aside
+Message = Shared | Closed
 Inbox = asyncio.Queue[Message]
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"] = WeakKeyDictionary()
@@ -74,12 +85,12 @@ class Hub:
 
     def __init__(self) -> None:
         self._inboxes: dict[UUID, set[Inbox]] = {}
-        self._outgoing: asyncio.Queue[tuple[UUID, Appended | Delta]] = asyncio.Queue(INBOX_SIZE * 10)
+        self._outgoing: asyncio.Queue[tuple[UUID, Shared]] = asyncio.Queue(INBOX_SIZE * 10)
         self._seen: dict[UUID, int] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
 
-    def tell(self, task_id: UUID, message: Appended | Delta, *, is_shared: bool) -> None:
+    def tell(self, task_id: UUID, message: Shared, *, is_shared: bool) -> None:
         """Hand a message to the followers here and, when `is_shared`, in every other process. Never waits."""
         self._deliver(task_id, message)
         if is_shared:
@@ -123,16 +134,20 @@ class Hub:
             with contextlib.suppress(platform_redis.Away):
                 await platform_redis.attempt(partial(self._send, batch))
 
-    async def _send(self, batch: Sequence[tuple[UUID, Appended | Delta]], client: Redis) -> None:
+    async def _send(self, batch: Sequence[tuple[UUID, Shared]], client: Redis) -> None:
         async with client.pipeline(transaction=False) as pipe:
             for task_id, message in batch:
-                if isinstance(message, Delta):
-                    kept = partial_key(task_id, message.call_seq)
-                    pipe.execute_command("HSET", kept, message.offset, message.text)
-                    pipe.execute_command("EXPIRE", kept, PARTIAL_TEXT_SECONDS)
-                    told = [message.call_seq, message.offset, message.text]
-                else:
-                    told = [message.last_seq]
+                told: list[int | str]
+                match message:
+                    case Delta(call_seq, offset, text):
+                        kept = partial_key(task_id, call_seq)
+                        pipe.execute_command("HSET", kept, offset, text)
+                        pipe.execute_command("EXPIRE", kept, PARTIAL_TEXT_SECONDS)
+                        told = [call_seq, offset, text]
+                    case Aside(run, call_seq, offset, text):
+                        told = [run, call_seq, offset, text]
+                    case Appended(last_seq):
+                        told = [last_seq]
                 pipe.execute_command("PUBLISH", _channel(task_id), orjson.dumps(told))
             await pipe.execute()
 
@@ -177,6 +192,8 @@ class Hub:
                 self._deliver(task_id, Appended(last_seq))
             case [int(call_seq), int(offset), str(text)]:
                 self._deliver(task_id, Delta(call_seq, offset, text))
+            case [str(run), int(call_seq), int(offset), str(text)]:
+                self._deliver(task_id, Aside(run, call_seq, offset, text))
 
     async def _poll(self) -> None:
         """Ask PostgreSQL once a second how far the followed journals are: what makes Redis dispensable."""

@@ -68,20 +68,24 @@ class OrderView(KeyView):
 class ExecuteView(OrderView):
     """Run a task: in the request, in the background, or streamed."""
 
+    with_query = frozenset({"POST"})
     renderer_classes = (JSONRenderer, EventStreamRenderer)
 
     @documentation.execute
     async def post(self, request: Request) -> HttpResponseBase:
         began, agent_type, outcome = time.perf_counter(), "unknown", "abandoned"
         try:
+            with_delegates = self.query(schemas.StreamQuery).include == "delegates"
             order = self._order()
+            if with_delegates and order.mode != Mode.STREAM:
+                raise InvalidRequest([FieldError("include", "invalid", "Only of a task that is streamed.")])
             if order.request.agent_type in await offers():
                 agent_type = order.request.agent_type
             accepted = await services.execute(order, admit=self._admit)
             if accepted.is_replayed:
                 await self.take("calls")
             outcome = accepted.task.status if accepted.task else "running"
-            return await self._answer(order, accepted)
+            return await self._answer(order, accepted, with_delegates=with_delegates)
         except Exception as error:
             outcome = _outcome(translated(error))
             raise
@@ -92,11 +96,12 @@ class ExecuteView(OrderView):
     async def _admit(self, charge: Charge) -> Admission:
         return await self.take("requests", charge)
 
-    async def _answer(self, order: Order, accepted: Accepted) -> HttpResponseBase:
+    async def _answer(self, order: Order, accepted: Accepted, *, with_delegates: bool) -> HttpResponseBase:
         headers = {"X-Cache": accepted.cache, **({"Idempotent-Replayed": "true"} if accepted.is_replayed else {})}
         if order.mode == Mode.STREAM:
             return event_stream(
                 accepted.task_id,
+                with_delegates=with_delegates,
                 on_gone=lambda: running.abandon(order, accepted.task_id),
                 is_welcome=self.is_still_welcome,
                 headers=headers,
@@ -138,16 +143,18 @@ class EventsView(KeyView):
     """A task's events, from the start or from Last-Event-ID, during and after the run."""
 
     scope = "read"
+    with_query = frozenset({"GET"})
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @documentation.events
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
         after = _position(self.request.headers.get("Last-Event-ID"))
+        with_delegates = self.query(schemas.StreamQuery).include == "delegates"
         task = await services.look(self.request.caller, task_id)
         if after[0] > task.last_seq:
             told = f"It is no event of this task, which has {task.last_seq} so far. Without the header all are sent."
             raise InvalidRequest([FieldError("Last-Event-ID", "invalid", told)])
-        return event_stream(task_id, after=after, is_welcome=self.is_still_welcome)
+        return event_stream(task_id, after=after, with_delegates=with_delegates, is_welcome=self.is_still_welcome)
 
 
 class CancelView(KeyView):

@@ -96,18 +96,25 @@ class Api(httpx.Client):
 
     @contextlib.contextmanager
     def stream(  # type: ignore[override]  # what we stream is a task
-        self, task: Any = "Say hello.", *, headers: dict[str, str] | None = None, **fields: Any
+        self,
+        task: Any = "Say hello.",
+        *,
+        headers: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
+        **fields: Any,
     ) -> Iterator[Stream]:
         """POST /agent/execute, streamed; leaving the block closes the connection."""
         body = {"task": task, "stream": True, **fields}
-        with super().stream("POST", "/agent/execute", json=body, headers=headers) as response:
+        with super().stream("POST", "/agent/execute", json=body, headers=headers, params=params) as response:
             yield Stream(response)
 
     @contextlib.contextmanager
-    def events(self, task_id: str, *, last_event_id: str | None = None) -> Iterator[Stream]:
+    def events(
+        self, task_id: str, *, last_event_id: str | None = None, params: dict[str, str] | None = None
+    ) -> Iterator[Stream]:
         """GET /agent/events/{task_id}."""
         headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        with super().stream("GET", f"/agent/events/{task_id}", headers=headers) as response:
+        with super().stream("GET", f"/agent/events/{task_id}", headers=headers, params=params) as response:
             yield Stream(response)
 
     def status(self, task_id: str, **parameters: Any) -> httpx.Response:

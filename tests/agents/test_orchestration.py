@@ -15,7 +15,7 @@ from agents.models import Agent, AgentVersion
 from agents.tasks import run_task
 from tests.agents.test_background import abandon, queued
 from tests.api import Persona
-from tests.scripted_model import ScriptedModel, failure, tool_call, tool_calls
+from tests.scripted_model import ScriptedModel, failure, text, tool_call, tool_calls
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 OBJECTION = json.dumps({"approved": False, "remarks": "Shorter."})
@@ -110,6 +110,46 @@ def test_steps_time_and_cost_end_the_task_with_its_tree(alice: Persona, model: S
     answer = alice.execute("Do it.", agent_type="lead", limits={"max_cost_usd": "0.005", "max_output_tokens": 2000})
     assert answer.json()["code"] == "budget_exceeded"
     assert Decimal(answer.json()["task"]["cost_usd"]) <= Decimal("0.005")
+
+
+WITH_DELEGATES = {"include": "delegates"}
+
+
+@pytest.mark.usefixtures("lead")
+def test_what_a_delegate_writes_is_told_as_it_comes_to_who_asks(alice: Persona, model: ScriptedModel) -> None:
+    model.answers(ask("poet", "Rhyme."))
+    held = model.holds(text("Rain, again.", chunks=["Rain, ", "again."]), after=1)
+    model.answers("Here: Rain, again.")
+    with alice.stream("Do it.", agent_type="lead", params=WITH_DELEGATES) as stream:
+        piece = stream.until("delegate.delta")
+        assert (piece.id, piece.data["run"], piece.data["agent"], piece.data["text"]) == ("", "0.1", "poet", "Rain, ")
+        task_id = piece.data["task_id"]
+        with alice.events(task_id, params=WITH_DELEGATES) as late, alice.events(task_id) as plain:
+            late.until("delegate.started"), plain.until("delegate.started")
+            held.release()
+            assert [event.data["text"] for event in late.events if event.name == "delegate.delta"] == ["again."]
+            assert "delegate.delta" not in plain.names
+        assert [event.data["text"] for event in stream.events if event.name == "delegate.delta"] == ["again."]
+        assert stream.text == "Here: Rain, again."
+
+
+def test_delegates_are_watched_in_a_stream_alone(alice: Persona) -> None:
+    for params in (WITH_DELEGATES, {"include": "steps"}):
+        answer = alice.post("/agent/execute", json={"task": "Do it."}, params=params)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "include")
+
+
+@pytest.mark.usefixtures("lead", "worker")
+def test_a_background_tasks_delegates_are_heard_from_its_worker(alice: Persona, model: ScriptedModel) -> None:
+    held = model.holds(tool_calls(ask("poet", "Rhyme.")))
+    model.when("You are poet", "Rain, again.")
+    model.answers("Here.")
+    task_id = alice.execute("Do it.", agent_type="lead", async_execution=True).json()["task_id"]
+    with alice.events(task_id, params=WITH_DELEGATES) as stream:
+        stream.until("step.started")
+        held.release()
+        told = [event.data["text"] for event in stream.events if event.name == "delegate.delta"]
+    assert "".join(told) == "Rain, again."
 
 
 @pytest.mark.usefixtures("lead")

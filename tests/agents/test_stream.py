@@ -268,6 +268,15 @@ def test_a_revoked_key_hears_no_more_and_the_task_goes_on(
     assert bob.ended(task_id)["result"] == "One two three"
 
 
+def test_a_revoked_key_is_cut_off_while_the_stream_is_silent(alice: Persona, model: ScriptedModel) -> None:
+    held = model.holds()
+    with alice.stream("Count.") as stream:
+        stream.until("step.started")
+        ApiKey.objects.filter(pk=alice.api_key.pk).update(revoked_at=Now())
+        assert stream.names == []
+    held.release()
+
+
 def test_the_journal_ends_once(alice: Persona) -> None:
     with alice.stream() as stream:
         task_id = stream.events[-1].data["task_id"]

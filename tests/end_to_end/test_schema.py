@@ -47,6 +47,7 @@ def check(operation: Operation, url: str, key: str) -> None:
             body.pop("webhook_url", None)  # nor that it wants a secret
             case.body = body | {"agent_type": "general", "stream": False, "metadata": {}}
             case.headers.pop("Idempotency-Key", None)
+            case.query.pop("include", None)  # it is for streams
         if kind is good and operation.path == "/agent/usage":
             case.query.pop("to", None)  # nor that it must not be before `from`
         response = case.call(**call)

@@ -40,6 +40,7 @@ from agentplatform_client.errors import (
 )
 from agentplatform_client.events import (
     ApprovalRequested,
+    DelegateDelta,
     DelegateFinished,
     DelegateStarted,
     Event,
@@ -91,6 +92,7 @@ __all__ = [
     "Conversation",
     "ConversationDetail",
     "DeadlinePassed",
+    "DelegateDelta",
     "DelegateFinished",
     "DelegateStarted",
     "Estimate",

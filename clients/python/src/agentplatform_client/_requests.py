@@ -71,7 +71,12 @@ class TaskOptions(TypedDict, total=False):
     idempotency_key: NotRequired[str | None]
 
 
-def order(task: str, options: TaskOptions, *, path: str = "execute", **mode: bool) -> Request:
+DELEGATES: Mapping[str, Any] = {"include": "delegates"}
+
+
+def order(
+    task: str, options: TaskOptions, *, path: str = "execute", params: Mapping[str, Any] | None = None, **mode: bool
+) -> Request:
     """A request for a task. It always has an Idempotency-Key, so that it may be sent again without running twice.
 
     Raises TypeError for an option that does not exist or a value that is no JSON, ValueError for a bad key.
@@ -87,6 +92,7 @@ def order(task: str, options: TaskOptions, *, path: str = "execute", **mode: boo
         "POST",
         f"/agent/{path}",
         is_repeatable=True,
+        params=params or {},
         body=json_value({name: value for name, value in fields.items() if value is not None}),
         headers={"Idempotency-Key": key, **({"Accept": "text/event-stream"} if mode.get("stream") else {})},
         read_seconds=SILENCE_SECONDS if mode.get("stream") else EXECUTE_SECONDS,
@@ -110,10 +116,11 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value if isinstance(value, int | float) else str(value)
 
 
-def following(task_id: str, last_event_id: str | None) -> Request:
+def following(task_id: str, last_event_id: str | None, params: Mapping[str, Any]) -> Request:
     """A request for a task's events after the last one that came."""
     headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_event_id} if last_event_id else {})}
-    return Request("GET", task_path("events", task_id), True, headers=headers, read_seconds=SILENCE_SECONDS)
+    path = task_path("events", task_id)
+    return Request("GET", path, True, params=params, headers=headers, read_seconds=SILENCE_SECONDS)
 
 
 def task_path(action: str, task_id: str | UUID) -> str:

@@ -66,6 +66,12 @@ class DelegateStarted(Event):
     purpose: str = ""
 
 
+class DelegateDelta(Event):
+    """A piece of what another agent writes, as it comes and never again; the whole is the output of DelegateFinished."""
+
+    text: str
+
+
 class DelegateFinished(Event):
     """The other agent is done with its part."""
 
@@ -102,6 +108,7 @@ KINDS: dict[str, type[Event]] = {
     "tool.called": ToolCalled,
     "tool.returned": ToolReturned,
     "delegate.started": DelegateStarted,
+    "delegate.delta": DelegateDelta,
     "delegate.finished": DelegateFinished,
     "approval.requested": ApprovalRequested,
     "task.completed": TaskEnded,

@@ -18,6 +18,7 @@ from agentplatform_client._async.transport import AsyncTransport
 from agentplatform_client._deadlines import Deadline
 from agentplatform_client._reading import Reading
 from agentplatform_client._requests import (
+    DELEGATES,
     POLL_SECONDS,
     READ_SECONDS,
     Request,
@@ -117,16 +118,38 @@ class AsyncAgentplatform:
         """Have a task run in the background, and return as soon as it is accepted. It then survives the loss of any process."""
         return await self._transport.call(order(task, options, async_execution=True), Task)
 
-    def stream(self, task: str, *, timeout: float | None = None, **options: Unpack[TaskOptions]) -> AsyncTaskStream:
-        """Run a task and give its events as they happen, to its end; see AsyncTaskStream. `timeout` is in seconds."""
-        request = order(task, options, stream=True)
-        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
-        return AsyncTaskStream(self._transport, request, Reading(), deadline)
+    def stream(
+        self,
+        task: str,
+        *,
+        timeout: float | None = None,
+        include_delegates: bool = False,
+        **options: Unpack[TaskOptions],
+    ) -> AsyncTaskStream:
+        """Run a task and give its events as they happen, to its end; see AsyncTaskStream. `timeout` is in seconds.
 
-    def events(self, task_id: str | UUID, *, after: str | None = None, timeout: float | None = None) -> AsyncTaskStream:
-        """Give the events of a task, from its start or after the event with that id, during and after the run."""
+        `include_delegates`: a DelegateDelta for each piece that other agents write, too.
+        """
+        params = DELEGATES if include_delegates else {}
+        request = order(task, options, params=params, stream=True)
+        deadline = Deadline(timeout, idempotency_key=request.headers["Idempotency-Key"])
+        return AsyncTaskStream(self._transport, request, Reading(), deadline, params)
+
+    def events(
+        self,
+        task_id: str | UUID,
+        *,
+        after: str | None = None,
+        timeout: float | None = None,
+        include_delegates: bool = False,
+    ) -> AsyncTaskStream:
+        """Give the events of a task, from its start or after the event with that id, during and after the run.
+
+        `include_delegates`: a DelegateDelta for each piece that other agents write from now on, too.
+        """
+        params = DELEGATES if include_delegates else {}
         deadline = Deadline(timeout, str(task_id))
-        return AsyncTaskStream(self._transport, None, Reading(str(task_id), after), deadline)
+        return AsyncTaskStream(self._transport, None, Reading(str(task_id), after), deadline, params)
 
     async def wait(self, task_id: str | UUID, *, timeout: float | None = None, check: bool = True) -> Task:
         """Wait for a task's end and give it. Raises as `run` does."""

@@ -1,8 +1,8 @@
 """A task's events as they happen, whatever becomes of the connection."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 
@@ -24,9 +24,17 @@ class AsyncTaskStream:
     `text` is the text that counts. Leave the block, or call `aclose`, to stop listening; the task goes on.
     """
 
-    def __init__(self, transport: AsyncTransport, first: Request | None, reading: Reading, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        first: Request | None,
+        reading: Reading,
+        deadline: Deadline,
+        params: Mapping[str, Any],
+    ) -> None:
         self._transport = transport
         self._first = first
+        self._params = params
         self._reading = reading
         self._deadline = deadline
         self._events = self._told()
@@ -98,7 +106,7 @@ class AsyncTaskStream:
         if self._first is not None and self.task_id is None:
             return self._first
         assert self.task_id is not None
-        return following(self.task_id, self.last_event_id)
+        return following(self.task_id, self.last_event_id, self._params)
 
     async def _recover(self, error: AgentplatformError, request: Request, patience: Patience) -> None:
         try:

@@ -1,9 +1,9 @@
 # Made by make_sync.py from _async/stream.py; change that file, then `make client`.
 """A task's events as they happen, whatever becomes of the connection."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 
@@ -25,9 +25,17 @@ class TaskStream:
     `text` is the text that counts. Leave the block, or call `close`, to stop listening; the task goes on.
     """
 
-    def __init__(self, transport: Transport, first: Request | None, reading: Reading, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        first: Request | None,
+        reading: Reading,
+        deadline: Deadline,
+        params: Mapping[str, Any],
+    ) -> None:
         self._transport = transport
         self._first = first
+        self._params = params
         self._reading = reading
         self._deadline = deadline
         self._events = self._told()
@@ -99,7 +107,7 @@ class TaskStream:
         if self._first is not None and self.task_id is None:
             return self._first
         assert self.task_id is not None
-        return following(self.task_id, self.last_event_id)
+        return following(self.task_id, self.last_event_id, self._params)
 
     def _recover(self, error: AgentplatformError, request: Request, patience: Patience) -> None:
         try:

@@ -12,6 +12,7 @@ from agentplatform_client._retries import Retry
 from agentplatform_client.cli.output import one_line, write
 from agentplatform_client.events import (
     ApprovalRequested,
+    DelegateDelta,
     DelegateFinished,
     DelegateStarted,
     Event,
@@ -26,6 +27,7 @@ from agentplatform_client.events import (
 from agentplatform_client.models import Task
 
 LONG_PAUSE_SECONDS = 3.0
+SHOWN_CHARACTERS = 60
 
 
 class Progress:
@@ -38,6 +40,12 @@ class Progress:
         self._is_quiet = is_quiet
         self._spinner: Status | None = None
         self._is_mid_line = False
+        self._written: dict[str, str] = {}
+
+    @property
+    def turns(self) -> bool:
+        """Whether a spinner says what goes on: somebody looks at a terminal."""
+        return self._console.is_terminal and not self._is_quiet
 
     def __enter__(self) -> Self:
         self.waits("waiting for the task to start")
@@ -73,7 +81,12 @@ class Progress:
             case DelegateStarted():
                 self._line(f"{event.agent} asks {event.delegate}: {one_line(event.task)}", "magenta")
                 self.waits(f"{event.delegate} works")
+            case DelegateDelta():
+                written = self._written.get(event.run, "") + event.text
+                self._written[event.run] = written[-SHOWN_CHARACTERS:]
+                self.waits(f"{event.agent} writes: {' '.join(self._written[event.run].split())}")
             case DelegateFinished():
+                self._written.pop(event.child, None)
                 word = "failed" if event.is_error else "answered"
                 self._line(f"{event.delegate} {word}: {one_line(event.output)}", "red" if event.is_error else "magenta")
             case ApprovalRequested():
@@ -103,7 +116,7 @@ class Progress:
 
     def waits(self, what: str) -> None:
         """Have the spinner say what is waited for."""
-        if self._is_quiet or not self._console.is_terminal or self._is_mid_line:
+        if not self.turns or self._is_mid_line:
             return
         if self._spinner is None:
             self._spinner = self._console.status(Text(f"{one_line(what)} …"))

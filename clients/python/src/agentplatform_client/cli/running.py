@@ -115,7 +115,7 @@ def run(  # noqa: PLR0913, PLR0917  # click passes each option
             complain(exits.followed(accepted.task_id))
         return 0
     with _followed(session, is_streamed=is_streamed, is_json=is_json) as progress:
-        stream = session.api.stream(text, timeout=timeout, **options)
+        stream = session.api.stream(text, timeout=timeout, include_delegates=progress.turns, **options)
         try:
             return _to_its_end(stream, progress, is_streamed=is_streamed, is_json=is_json)
         except KeyboardInterrupt:
@@ -132,7 +132,7 @@ def run(  # noqa: PLR0913, PLR0917  # click passes each option
 def tail(session: Session, task_id: str, after: str | None, timeout: float | None, is_json: bool) -> int:
     """Follow a task from its start, during and after its run: its text, and each step on standard error."""
     with _followed(session, is_streamed=True, is_json=is_json) as progress:
-        stream = session.api.events(task_id, after=after, timeout=timeout)
+        stream = session.api.events(task_id, after=after, timeout=timeout, include_delegates=progress.turns)
         try:
             return _to_its_end(stream, progress, is_streamed=True, is_json=is_json)
         except KeyboardInterrupt:
