@@ -166,7 +166,14 @@ class ApproveRequest(Body):
 
     approval_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     decision: Literal["approve", "reject"]
-    comment: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_clean_text)] | None = None
+    comment: (
+        Annotated[
+            str,
+            Field(max_length=2000, json_schema_extra={"pattern": TASK_PATTERN}),
+            AfterValidator(_clean_text),
+        ]
+        | None
+    ) = None
 
 
 class ApprovalObject(BaseModel):
