@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from agents.models import Task
 from tests.api import Persona
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
 from tests.scripted_model import ScriptedModel, tool_call
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -57,16 +59,43 @@ def test_the_console_shows_a_task(
     model.answers(tool_call("calculator", expression="1200 * 1.19"), "1,428.00 euros: 1,200.00 plus 19 % VAT.")
     task_id = acme.execute("What are 1,200 euros with 19 % VAT?", agent_type="analyst").json()["task_id"]
 
-    page.goto("/admin/")
-    page.get_by_label("Username").fill(OPERATOR)
-    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page)
     page.goto(f"/admin/agents/task/{task_id}/change/")
     expect(page.get_by_text("1200 * 1.19").first).to_be_attached()
     take("admin")
 
 
-@pytest.mark.parametrize("name", ["admin", "swagger"])
+@pytest.mark.usefixtures("worker")
+def test_the_console_shows_what_a_fork_changed(
+    page: Page, take: Take, newcomer: Callable[..., Persona], model: ScriptedModel
+) -> None:
+    totals = "Gross total: 1,428.00 euros.\nVAT: 228.00 euros."
+    model.answers(
+        tool_call("calculator", expression="1200 * 1.19"), f"Certainly! Let me work that out for you.\n{totals}"
+    )
+    task_id = newcomer("Acme").execute("What are 1,200 euros with 19 % VAT?", agent_type="analyst").json()["task_id"]
+    model.answers(f"{totals}\nRate: 19 %.")
+
+    log_in(page)
+    page.goto(f"/admin/agents/task/{task_id}/replay/")
+    page.get_by_label("Step").select_option("2")
+    page.get_by_label("Instructions").fill("Give the figures, a line each, and nothing else.")
+    page.get_by_role("button", name="Fork").click()
+    fork = Task.objects.get(forked_from=task_id)
+    eventually(lambda: Task.objects.filter(pk=fork.pk, status="completed").exists(), within=30)
+    page.reload()
+    expect(page.get_by_text("Rate: 19 %.")).to_be_visible()
+    take("fork")
+
+
+def log_in(page: Page) -> None:
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(OPERATOR)
+    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+@pytest.mark.parametrize("name", ["admin", "swagger", "fork"])
 def test_the_pictures_are_there_and_small(name: str) -> None:
     picture = (IMAGES / f"{name}.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
