@@ -123,3 +123,17 @@ def _until(descriptor: int, words: bytes | None) -> bytes:
                     break
                 shown += piece
     return shown
+
+
+def test_on_a_terminal_it_shows_what_delegates_write(agentctl: Agentctl, alice: Persona, model: ScriptedModel) -> None:
+    model.answers('["What is it?"]')
+    held = model.holds(text("".join(POEM), chunks=POEM), after=1)
+    ours, theirs = pty.openpty()
+    agentctl.environment |= {"TERM": "xterm", "COLUMNS": "120"}
+    process = agentctl.begin("run", "Tell me.", "--stream", "--agent", "research", stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    _until(ours, b" writes: Rain taps")
+    held.release()
+    _until(ours, None)
+    os.close(ours)
+    assert process.wait(20) == 0

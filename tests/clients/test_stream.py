@@ -15,6 +15,7 @@ from agentplatform_client import (
     Agentplatform,
     ConnectionFailed,
     DeadlinePassed,
+    DelegateDelta,
     DelegateFinished,
     DelegateStarted,
     Event,
@@ -88,6 +89,22 @@ def test_tools_and_other_agents_are_told_of(platform: Agentplatform, model: Scri
     told = [(type(event), event.delegate) for event in events if isinstance(event, DelegateStarted | DelegateFinished)]
     assert sorted(told, key=str) == [(DelegateFinished, "general")] * 2 + [(DelegateStarted, "general")] * 2
     assert stream.text == "In Geneva, in 1989."
+
+
+def test_what_delegates_write_is_told_to_who_asks(platform: Agentplatform, model: ScriptedModel) -> None:
+    model.when("Plan how to answer", '["What is it?", "Who made it?"]')
+    written: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    with platform.stream("Tell me.", agent_type="research", include_delegates=True, cache="bypass") as stream:
+        for event in stream:
+            if isinstance(event, DelegateDelta):
+                written[event.run] = written.get(event.run, "") + event.text
+            if isinstance(event, DelegateFinished):
+                outputs[event.child] = event.output
+    assert len(outputs) == 2
+    assert written == outputs
+    with platform.stream("Tell me.", agent_type="research", cache="bypass") as stream:
+        assert not any(isinstance(event, DelegateDelta) for event in stream)
 
 
 def test_a_step_made_again_makes_its_text_void(platform: Agentplatform, model: ScriptedModel) -> None:
