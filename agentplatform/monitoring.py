@@ -69,7 +69,8 @@ class MetricsView(ApiView):
     )
     async def get(self, request: Request) -> HttpResponse:
         """Metrics of all our processes, for Prometheus; in the OpenMetrics format when it is asked for."""
-        everything = Everything([*await _of_the_tables(), await _of_the_health()])
+        of_the_tables, of_the_health = await asyncio.gather(_of_the_tables(), _of_the_health())
+        everything = Everything([*of_the_tables, of_the_health])
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         # Reads a file per process, so not on the event loop.
         page = await asyncio.to_thread(encode, everything)

@@ -7,16 +7,17 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db.models import Count, Sum
 from django.db.models.functions import Now
+from django.template.defaultfilters import pluralize
 
 from agentplatform.doctor import room
 from agentplatform.doctor.examining import bounded
 from agentplatform.doctor.findings import Finding, ok, problem, warning
-from agents import health, presence, sweeper
+from agents import llm, outbox, presence, sweeper
 from agents.models import Process, Task, UnknownOutcome
 from agents.webhooks.models import Delivery
 
 STUCK_AFTER = timedelta(minutes=1)
-LATELY = timedelta(days=1)
+LATELY = timedelta(days=2)  # a delivery is given up a day after it was made
 LEAST_FREE = 0.05
 LEAST_DAYS = 60
 LEAST_TASKS = 1000  # of fewer, the room that one takes tells nothing
@@ -34,8 +35,8 @@ def processes() -> Iterator[Finding]:
         ("sweeper", "manage.py runsweeper", "lost messages, takeovers and deadlines wait"),
     ):
         if row := found.get(kind):
-            tasks = f", with {_many(row['tasks'], 'task')} in hand" if kind == "worker" else ""
-            yield ok(f"{_many(row['count'], kind)} {'runs' if row['count'] == 1 else 'run'}{tasks}.")
+            tasks = f", with {row['tasks']} task{pluralize(row['tasks'])} in hand" if kind == "worker" else ""
+            yield ok(f"{row['count']} {kind}{pluralize(row['count'], ' runs,s run')}{tasks}.")
         else:
             yield problem(
                 f"No {kind} has been seen for {presence.KEPT.seconds} s, so {lost}.", f"Start one: {command}."
@@ -44,7 +45,7 @@ def processes() -> Iterator[Finding]:
 
 def provider() -> Iterator[Finding]:
     """Whether the model provider answers."""
-    match async_to_sync(_asked)():
+    match async_to_sync(_word_of_the_provider)():
         case "ok":
             yield ok(f"The provider answers; agents without a model of their own use {settings.AGENT_MODEL}.")
         case "circuit_open":
@@ -62,13 +63,15 @@ def tasks() -> Iterator[Finding]:
     """Tasks that nobody moves on, and such as wait for operators."""
     with bounded():
         stuck = Task.objects.filter(status=Status.RUNNING, lease_expires_at__lt=Now() - STUCK_AFTER).count()
-        (waited,) = room.row("SELECT now() - min(created_at) FROM agents_task WHERE status = 'queued'")
+        waited = outbox.longest_wait()
         asking = UnknownOutcome.objects.filter(decision="").count()
     if stuck:
         yield problem(
-            f"{_many(stuck, 'running task')} lost the process and {_was(stuck)} not taken over.", UNSWEPT, "sweep"
+            f"{stuck} running task{pluralize(stuck)} lost the process and {pluralize(stuck, 'was,were')} not taken over.",
+            UNSWEPT,
+            "sweep",
         )
-    if waited and waited > STUCK_AFTER:
+    if waited > STUCK_AFTER:
         yield problem(
             f"A task has waited for a worker for {_span(waited)}.",
             "Start workers, or more of them; sweeping tells the workers again.",
@@ -76,33 +79,34 @@ def tasks() -> Iterator[Finding]:
         )
     if asking:
         yield warning(
-            f"{_many(asking, 'unsafe call')} of unknown outcome {_waits(asking)} for a decision.",
+            f"{asking} unsafe call{pluralize(asking)} of unknown outcome wait{pluralize(asking, 's,')} for a decision.",
             "Decide in the console, under Unknown outcomes.",
         )
-    if not stuck and not asking and not (waited and waited > STUCK_AFTER):
+    if not stuck and not asking and waited <= STUCK_AFTER:
         yield ok("No task is stuck.")
 
 
 def webhooks() -> Iterator[Finding]:
     """Deliveries that were given up lately, or are late."""
     with bounded():
-        dead = Delivery.objects.filter(state=Delivery.State.FAILED, created_at__gt=Now() - 2 * LATELY)
+        dead = Delivery.objects.filter(state=Delivery.State.FAILED, created_at__gt=Now() - LATELY)
         endpoints = list(dead.values("endpoint").annotate(count=Count("pk")).order_by("-count", "endpoint")[:3])
         late = Delivery.objects.filter(
             state=Delivery.State.PENDING, next_attempt_at__lt=Now() - 5 * STUCK_AFTER
         ).count()
-    for endpoint in endpoints:
+    for row in endpoints:
+        count, server = row["count"], row["endpoint"].rpartition(" ")[2]
         yield warning(
-            f"{_many(endpoint['count'], 'delivery', 'deliveries')} to {endpoint['endpoint']} {_was(endpoint['count'])} given up.",
+            f"{count} deliver{pluralize(count, 'y,ies')} to {server} {pluralize(count, 'was,were')} given up.",
             "Talk to its owner, then deliver again in the console, under Webhook deliveries.",
         )
     if late:
         yield warning(
-            f"{_many(late, 'delivery', 'deliveries')} should have gone out minutes ago.",
+            f"{late} deliver{pluralize(late, 'y,ies')} should have gone out minutes ago.",
             "Start a sweeper; or more of them.",
         )
     if not endpoints and not late:
-        yield ok("No webhook was given up in the last two days, and none is late.")
+        yield ok("No webhook of the last two days was given up, and none is late.")
 
 
 def growth() -> Iterator[Finding]:
@@ -145,20 +149,11 @@ def sweep() -> str:
     return "Swept: " + ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in did.items()) + "."
 
 
-async def _asked() -> str:
-    return await health.orchestrator()
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _waits(count: int) -> str:
-    return "waits" if count == 1 else "wait"
+async def _word_of_the_provider() -> str:
+    """As /health has it, but waited for: that one is asked again and again, and may tell a slow answer the next time."""
+    if llm.is_left_alone():
+        return "circuit_open"
+    return "ok" if await llm.is_reachable() else "no_model"
 
 
 def _span(time: timedelta) -> str:

@@ -2,12 +2,12 @@
 
 import time
 
-from django.db.models import Count, DurationField, ExpressionWrapper, Min
-from django.db.models.functions import Now
+from django.db.models import Count
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from agentplatform.database import in_database
+from agents import outbox
 from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
 
@@ -38,22 +38,17 @@ def forget() -> None:
 
 def _looked_up() -> list[Metric]:
     """Unended tasks through their index; ended ones, all there ever were, from the roll-ups, which are few rows."""
-    age = ExpressionWrapper(Now() - Min("created_at"), output_field=DurationField())
-    unended = (
-        Task.objects.filter(status__in=UNENDED).order_by().values_list("status").annotate(count=Count("pk"), age=age)
-    )
-    counts = dict.fromkeys(Task.Status.values, 0) | rollup.ended()
-    oldest = 0.0
-    for status, count, waits in unended:
-        counts[status] = count
-        if status == Task.Status.QUEUED:
-            oldest = waits.total_seconds()
+    unended = Task.objects.filter(status__in=UNENDED).order_by().values_list("status").annotate(count=Count("pk"))
+    counts = dict.fromkeys(Task.Status.values, 0) | dict(unended) | rollup.ended()
     tasks = GaugeMetricFamily("agent_tasks", "Tasks by status.", labels=["status"])
     for status, count in counts.items():
         tasks.add_metric([status], count)
+    oldest = outbox.longest_wait().total_seconds()
     outcomes = UnknownOutcome.objects.filter(decision="").count()
     return [
         tasks,
-        GaugeMetricFamily("agent_oldest_queued_seconds", "Age of the oldest task that waits for a worker.", oldest),
+        GaugeMetricFamily(
+            "agent_oldest_queued_seconds", "How long the oldest waits of the tasks that wait for a worker.", oldest
+        ),
         GaugeMetricFamily("agent_unknown_outcomes", "Unsafe calls whose outcome operators have to decide.", outcomes),
     ]

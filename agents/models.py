@@ -325,6 +325,7 @@ class Outbox(models.Model):
     """A queued task that a worker should hear of; the row goes when the task is claimed."""
 
     task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="+")
+    waits_since = models.DateTimeField(db_default=Now())
     publish_at = models.DateTimeField(db_index=True)
     published = models.PositiveIntegerField(default=0)
 

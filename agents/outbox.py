@@ -9,11 +9,12 @@ import contextlib
 import queue
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Min, Q, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
@@ -46,6 +47,16 @@ def announce(task: Task) -> None:
         if _thread is None or not _thread.is_alive():
             _thread = threading.Thread(target=_relay, name="outbox", daemon=True)
             _thread.start()
+
+
+def longest_wait() -> timedelta:
+    """How long the task waits that has waited longest for a worker; zero when none does.
+
+    A task that waits for a person, or for its turn in a conversation, is not in the outbox.
+    """
+    age = ExpressionWrapper(Now() - Min("waits_since"), output_field=DurationField())
+    found: timedelta | None = Outbox.objects.aggregate(age=age)["age"]
+    return found or timedelta()
 
 
 def republish() -> int:

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils.module_loading import import_string
 
 from agentplatform.doctor.findings import Examined, Finding, problem, warning
+from agentplatform.errors import Unavailable
 from agentplatform.logs import log
 
 Check = Callable[[], Iterable[Finding]]
@@ -34,7 +35,7 @@ def remedy(name: str) -> str:
 def _found(name: str, check: Check) -> list[Finding]:
     try:
         return list(check())
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, Unavailable) as error:
         if "statement timeout" in str(error):
             return [
                 warning(

@@ -14,7 +14,20 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
+        """The level in lower case."""
         return self.name.lower()
+
+    @property
+    def verdict(self) -> str:
+        """What it means when this is the worst that was found."""
+        return VERDICTS[self]
+
+
+VERDICTS = {
+    Level.OK: "All is well.",
+    Level.WARNING: "It works, but somebody should look at the warnings.",
+    Level.PROBLEM: "Something does not work.",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from agentplatform.doctor import examining
-from agentplatform.doctor.findings import Level, worst
-
-VERDICTS = {
-    Level.OK: "All is well.",
-    Level.WARNING: "It works, but somebody should look at the warnings.",
-    Level.PROBLEM: "Something does not work.",
-}
+from agentplatform.doctor.findings import worst
 
 
 def doctor(request: HttpRequest) -> HttpResponse:
@@ -30,7 +24,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Doctor",
         "examined": examined,
-        "verdict": VERDICTS[worst(examined)],
+        "verdict": worst(examined).verdict,
         "remedies": {name: label for name, (label, _) in settings.DOCTOR_REMEDIES.items()},
     }
     return TemplateResponse(request, "agentplatform/doctor.html", context)

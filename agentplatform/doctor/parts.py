@@ -59,7 +59,7 @@ def database() -> Iterator[Finding]:
 
 
 def redis() -> Iterator[Finding]:
-    """The stores of limits and cache, and of messages: memory, eviction, and whether messages outlive a restart."""
+    """The store of limits, cache and, mostly, messages: whether it answers, and what it does when it is full."""
     yield from async_to_sync(_redis)(
         settings.REDIS_URL, keeps_messages=settings.CELERY_BROKER_URL == settings.REDIS_URL
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from django.template.defaultfilters import filesizeformat
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,4 @@ def row(query: str) -> tuple[Any, ...]:
 
 def size(count: float) -> str:
     """Bytes in words."""
-    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MB"
+    return filesizeformat(count).replace("\xa0", " ")

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,11 +17,14 @@ from pytest_django import Settings
 
 from accounts.money.models import Balance
 from agents import doctor
-from agents.models import Process, Task
+from agents.models import Outbox, Process, Task
 from agents.usage import rollup
 from agents.webhooks.models import Delivery
 from tests.api import Persona
 from tests.outages import postgres_away, redis_away
+from tests.scripted_model import ScriptedModel
+
+WANT_THE_DATABASE = ("migrations", "database", "money", "processes", "tasks", "webhooks", "growth")
 
 
 def told(*options: str) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def told(*options: str) -> dict[str, Any]:
     try:
         call_command("doctor", "--json", *options, stdout=out, stderr=StringIO())
     except CommandError as error:
-        assert str(error) == "There are problems."  # noqa: PT017  # it is what the exit code tells
+        assert str(error) == "Something does not work."  # noqa: PT017  # it is what the exit code tells
     answer: dict[str, Any] = json.loads(out.getvalue())
     return answer
 
@@ -48,12 +52,18 @@ def stuck(alice: Persona) -> Task:
 
 
 @pytest.fixture
+def roomy_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However full the disk is that the tests run on."""
+    monkeypatch.setattr(doctor, "LEAST_FREE", 0)
+
+
+@pytest.fixture
 def processes(database: object) -> None:
     for kind in ("worker", "sweeper"):
         Process.objects.create(name=f"{kind}@here:1", kind=kind, seen_at=Now())
 
 
-def test_all_is_well(alice: Persona, processes: None, settings: Settings) -> None:
+def test_all_is_well(alice: Persona, processes: None, roomy_disk: None, settings: Settings) -> None:
     alice.execute()
     found = told()
     assert {name: check["level"] for name, check in found["checks"].items()} == dict.fromkeys(
@@ -84,8 +94,18 @@ def test_a_stuck_task_is_told_of_and_mended(alice: Persona) -> None:
 
 def test_a_task_that_waits_for_long_is_told_of(alice: Persona) -> None:
     alice.execute(async_execution=True)
-    Task.objects.update(created_at=Now() - timedelta(minutes=7))
+    Outbox.objects.update(waits_since=Now() - timedelta(minutes=7))
     assert said("tasks") == ("problem", "A task has waited for a worker for 7 min.")
+
+
+def test_a_task_that_waits_for_its_turn_is_not_told_of(alice: Persona, model: ScriptedModel) -> None:
+    held, conversation = model.holds(), str(uuid4())
+    with alice.stream("First.", conversation_id=conversation) as first:
+        first.until("step.started")
+        second = alice.execute("Second.", conversation_id=conversation, async_execution=True).json()["task_id"]
+        Task.objects.filter(pk=second).update(created_at=Now() - timedelta(minutes=7))
+        assert said("tasks") == ("ok", "No task is stuck.")
+        held.release()
 
 
 def test_a_balance_that_does_not_add_up_is_told_of(alice: Persona) -> None:
@@ -102,7 +122,9 @@ def test_webhooks_that_were_given_up_are_told_of(alice: Persona) -> None:
     alice.execute()
     task = Task.objects.get()
     given_up = {"state": Delivery.State.FAILED, "kind": "task.completed", "url": "https://example.org/hook"}
-    Delivery.objects.create(client_id=task.client_id, task=task, endpoint="https://example.org", **given_up)
+    Delivery.objects.create(
+        client_id=task.client_id, task=task, endpoint=f"{task.client_id} https://example.org", **given_up
+    )
     assert said("webhooks") == ("warning", "1 delivery to https://example.org was given up.")
 
 
@@ -118,16 +140,29 @@ def test_redis_away_is_a_problem_of_redis_and_a_warning_of_the_limits(alice: Per
 
 def test_without_the_database_it_says_so_of_each_check_that_wants_it(alice: Persona) -> None:
     with postgres_away():
-        found = told("database", "money", "tasks", "growth", "limits")["checks"]
-    away = "Not looked at: the database cannot be reached."
-    assert {name: check["findings"][0]["said"] for name, check in found.items() if check["level"] == "problem"} == {
-        "database": away, "money": away, "tasks": away, "growth": away
-    }  # fmt: skip
+        found = told(*WANT_THE_DATABASE, "limits")["checks"]
+    assert {name: check["findings"][0]["said"] for name, check in found.items() if check["level"] == "problem"} == (
+        dict.fromkeys(WANT_THE_DATABASE, "Not looked at: the database cannot be reached.")
+    )
     assert found["limits"]["level"] == "ok"
 
 
+def test_a_provider_that_does_not_answer_is_told_of(database: object, settings: Settings) -> None:
+    settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
+    level, sentences = said("provider")
+    assert level == "problem"
+    assert "does not answer" in sentences
+
+
+def test_a_provider_that_is_left_alone_is_told_of(alice: Persona, model: ScriptedModel, settings: Settings) -> None:
+    settings.BREAKER_FAILURES, settings.MODEL_MAX_RETRIES = 1, 0
+    model.fails(500)
+    alice.execute()
+    assert said("provider") == ("problem", "The provider keeps failing, so it is left alone for a moment.")
+
+
 def test_the_forecast_says_when_the_disk_is_full(
-    alice: Persona, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    alice: Persona, settings: Settings, roomy_disk: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice.execute()
     rollup.roll_up()

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 from pytest_django import Settings
 
 from agents import metrics as tasks
-from agents.models import Task
+from agents.models import Outbox
 from tests.api import Api, Persona
 from tests.outages import postgres_away
 
@@ -98,7 +98,7 @@ def test_it_counts_the_tasks_only_now_and_then(
 def test_it_tells_how_long_the_oldest_task_waits_and_what_waits_for_operators(alice: Persona, api: Api) -> None:
     assert gauge(api, "agent_oldest_queued_seconds") == gauge(api, "agent_unknown_outcomes") == {"": 0}
     alice.execute(async_execution=True)
-    Task.objects.update(created_at=Now() - timedelta(minutes=5))
+    Outbox.objects.update(waits_since=Now() - timedelta(minutes=5))
     tasks.forget()
 
     assert 300 <= gauge(api, "agent_oldest_queued_seconds")[""] < 330

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -273,7 +274,10 @@ def test_a_revoked_key_is_cut_off_while_the_stream_is_silent(alice: Persona, mod
     with alice.stream("Count.") as stream:
         stream.until("step.started")
         ApiKey.objects.filter(pk=alice.api_key.pk).update(revoked_at=Now())
+        callers.forget()
+        revoked = time.monotonic()
         assert stream.names == []
+        assert time.monotonic() - revoked < 8, "a comment against idle timeouts would have ended it after 15 s"
     held.release()
 
 

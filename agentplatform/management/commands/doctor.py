@@ -37,9 +37,9 @@ class Command(BaseCommand):
             for name in dict.fromkeys(found.remedy for one in examined for found in one.findings if found.remedy):
                 self.stderr.write(examining.remedy(name))
         if (level := worst(examined)) == Level.PROBLEM:
-            raise CommandError("There are problems.")
+            raise CommandError(level.verdict)
         if not options["json"]:
-            self.stdout.write("All is well." if level == Level.OK else "It works; see the warnings.")
+            self.stdout.write(level.verdict)
 
     def _tell(self, examined: Examined) -> None:
         paint = {Level.OK: self.style.SUCCESS, Level.WARNING: self.style.WARNING, Level.PROBLEM: self.style.ERROR}
