@@ -8,9 +8,9 @@ import binascii
 import codecs
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -25,6 +25,11 @@ MOSTLY = 0.9
 LEAST_HITS = 2
 LEAST_SHARE = 0.03
 LONGEST_WORD = 18
+UNKNOWN_LETTER = 3.0
+"""What a letter costs that belongs to no known word, where a word costs 1."""
+REACH = 32
+"""Words before and after what is undone in the midst of a text that are judged with it; more than a window of the model."""
+REACH_LETTERS = 8 * REACH
 
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}(?:\s[A-Za-z0-9+/_-]{2,}={0,2})*")
 HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,;-]{0,2}){6,}")
@@ -32,10 +37,12 @@ BINARY = re.compile(r"(?:[01]{8}[\s,]{0,2}){4,}")
 MORSE = re.compile(r"(?:[.\-·–−]{1,6}(?:[ /|]+|$)){6,}")
 ESCAPED = re.compile(r"\\u\{?([0-9a-fA-F]{4,5})\}?|\\x([0-9a-fA-F]{2})")
 ESCAPES = re.compile(r"%[0-9a-fA-F]{2}|&#?\w+;|\\u\{?[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}")
-MARKED = re.compile(r"[a-z][@$!|+]+[a-z]|\b[@$][a-z]{2}")
+MARKED = re.compile(r"[@$!|+](?:(?<=[a-z].)[@$!|+]*[a-z]|(?<=[@$])(?<!\w.)[a-z]{2})")
 HEX_WORD = re.compile(r"(?:0?x)?[0-9][a-f]|0?x[0-9a-f]{2}").fullmatch
 AROUND_WORDS = ".,;:?\"'()[]"
 SPACED = re.compile(r"(?:(?<!\w)\w[^\w\n]{1,3}){4,}\w(?!\w)")
+MOST_BETWEEN = 4
+"""How much further on the next of these letters is, counted in words and marks."""
 SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 
 LEETS = tuple(
@@ -111,39 +118,75 @@ def views(text: str, normal: str, words: list[str]) -> Iterator[View]:
         if len(hits) >= LEAST_HITS and len(hits) >= LEAST_SHARE * len(there):
             yield View(name, WHOLE[name](normal))
     odd = [word for word in words if len(word) < 3 or not word.isalpha()]
-    yield from _written_apart(text, normal, odd)
+    yield from _written_apart(text, normal, words)
+    yield from _leetspeak(normal, odd)
     yield from _encoded(text, odd)
     if ("%" in text or "&" in text or "\\" in text) and len(ESCAPES.findall(text)) > 2:
         yield View("escapes", ESCAPED.sub(_unescaped, html.unescape(unquote(text))))
 
 
-def _written_apart(text: str, normal: str, odd: list[str]) -> Iterator[View]:
-    """Words whose letters stand apart, or are written as digits and marks."""
-    if len([word for word in odd if len(word) == 1 and word.isalnum()]) < 5:
-        pass
-    elif text[1::2].count(text[1]) > MOSTLY * len(text[1::2]):
+def _written_apart(text: str, normal: str, words: list[str]) -> Iterator[View]:
+    """Words whose letters stand apart."""
+    if not _has_spaced_letters(words):
+        return
+    if text[1::2].count(text[1]) > MOSTLY * len(text[1::2]):
         closed = text[::2]
         yield View(
             "spaced", closed if len(closed.split()) > 1 else " ".join(_cut(closed[:MOST_SPACED].lower(), vocabulary()))
         )
-    elif SPACED.search(normal):
-        yield View("spaced", SPACED.sub(lambda run: _closed_up(run[0]), normal))
+    elif runs := [run.span() for run in SPACED.finditer(normal)]:
+        yield View("spaced", "\n".join(SPACED.sub(_closed_up, part) for part in _parts_around(normal, runs)))
+
+
+def _has_spaced_letters(words: list[str]) -> bool:
+    """Whether five words of one letter may be close enough for SPACED, which would look at every letter of the text."""
+    single = [at for at, word in enumerate(words) if len(word) == 1 and word.isalnum()]
+    close = 0
+    for before, at in pairwise(single):
+        close = close + 1 if at - before <= MOST_BETWEEN else 0
+        if close == 4:
+            return True
+    return False
+
+
+def _leetspeak(normal: str, odd: list[str]) -> Iterator[View]:
+    """Words with digits and marks for letters."""
     marked = {word for word in odd if len(word) > 2 and word.isalnum()}
     if has_marks := bool(MARKED.search(normal)):
         marked |= {bare for word in normal.split() if len(bare := word.strip(AROUND_WORDS)) > 2 and not bare.isalpha()}
     for number, table in enumerate(LEETS if has_marks else LEETS[:2]):
         meant = {word: plain for word in marked if (plain := word.translate(table)) in vocabulary()}
         if len(meant) > 1 or (meant and len(marked) < 3):
-            all_too = 2 * len(meant) > len(normal.split()) // 5
-            yield View("leetspeak", " ".join(_plain(word, table, all_too) for word in normal.split()))
+            yield View("leetspeak", _unleeted(normal.split(), table, all_too=2 * len(meant) > len(normal.split()) // 5))
         if number == 0 and not any("1" in word for word in marked) and not has_marks:
             break
 
 
-def _plain(word: str, table: dict[int, int], all_too: bool) -> str:
-    """A word of leetspeak; where there is much of it, numbers are words as well."""
-    bare = word.strip(AROUND_WORDS)
-    return word.translate(table) if not bare.isalpha() and (all_too or not bare.isdigit()) else word
+def _unleeted(words: Sequence[str], table: dict[int, int], *, all_too: bool) -> str:
+    """Words of leetspeak made plain, with those around them; where there is much of it, numbers are words as well."""
+    plain = list(words)
+    changed = []
+    for at, word in enumerate(words):
+        bare = word.strip(AROUND_WORDS)
+        if not bare.isalpha() and (all_too or not bare.isdigit()) and (meant := word.translate(table)) != word:
+            plain[at] = meant
+            changed.append((at, at + 1))
+    return "\n".join(" ".join(plain[start:end]) for start, end in _around(changed, REACH))
+
+
+def _parts_around(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
+    return (text[start:end] for start, end in _around(spans, REACH_LETTERS))
+
+
+def _around(spans: Iterable[tuple[int, int]], reach: int) -> Iterable[tuple[int, int]]:
+    """The spans, in their order, widened on both sides; those that then meet are one."""
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        if found and start - reach <= found[-1][1]:
+            found[-1] = (found[-1][0], end + reach)
+        else:
+            found.append((max(0, start - reach), end + reach))
+    return found
 
 
 def _encoded(text: str, odd: list[str]) -> Iterator[View]:
@@ -214,8 +257,9 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else " "
 
 
-def _closed_up(run: str) -> str:
+def _closed_up(found: re.Match[str]) -> str:
     """Words from letters that were set apart. Where wider gaps tell the words, these do; else the vocabulary."""
+    run = found[0]
     gaps = re.findall(r"[^\w]+", run)
     widest, narrowest = max(map(len, gaps)), min(map(len, gaps))
     if widest > narrowest:
@@ -228,19 +272,23 @@ _GONE = {ord(mark): None for mark in " .,-_*/|~+:;'\"!"}
 
 
 def _cut(letters: str, words: Set[str]) -> Iterable[str]:
-    """The letters cut into as few words as can be, of those that are known."""
-    best: list[tuple[float, int]] = [(0.0, 0)]
+    """The letters cut into as few words as can be, of those that are known; letters between them stay together."""
+    costs, starts = [0.0], [0]
     for end in range(1, len(letters) + 1):
-        best.append(
-            min(
-                (best[start][0] + (1.0 if letters[start:end] in words else 3.0 * (end - start)), start)
-                for start in range(max(0, end - LONGEST_WORD), end)
-            )
-        )
-    found = []
-    end = len(letters)
+        cost, start = costs[end - 1] + UNKNOWN_LETTER, end - 1
+        for begin in range(max(0, end - LONGEST_WORD), end):
+            if costs[begin] + 1 < cost and letters[begin:end] in words:
+                cost, start = costs[begin] + 1, begin
+        costs.append(cost)
+        starts.append(start)
+    found: list[str] = []
+    end, unknown = len(letters), len(letters)
     while end:
-        start = best[end][1]
-        found.append(letters[start:end])
+        start = starts[end]
+        if costs[end] - costs[start] != UNKNOWN_LETTER:
+            found += [letters[end:unknown]] if end < unknown else []
+            found.append(letters[start:end])
+            unknown = start
         end = start
+    found += [letters[:unknown]] if unknown else []
     return reversed(found)
