@@ -51,6 +51,8 @@ class Caller:
     is_admitted: bool = True
     """False for a key that was revoked or switched off, or whose client was: it is known, for the record alone."""
     has_budgets: bool = False
+    guard_mode: str = ""
+    """The tier's, in place of the agents' own; empty for these."""
 
     def has_scope(self, scope: str) -> bool:
         """Tell whether the key may do this. A key without scopes may do everything but make keys, which must be said."""
@@ -188,6 +190,7 @@ def _caller(key: ApiKey) -> Caller:
         expires_at=key.expires_at,
         is_admitted=key.is_active and key.revoked_at is None and client.is_active,
         has_budgets=getattr(key, "has_budgets", False),
+        guard_mode=client.tier.guard_mode,
     )
 
 

@@ -1,5 +1,10 @@
-"""What the guard makes of an order: the mode of the agent's version says whether a finding is counted, noted, or refused."""
+"""What the guard makes of an order, and of what tools return.
 
+The mode of the client's tier, or else of the agent's version, says whether a finding is counted, noted, or has consequences.
+"""
+
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 from agentplatform import metrics
@@ -10,8 +15,16 @@ from agents.guards import injection
 from agents.guards.injection import Verdict
 from agents.orders import Order
 from agents.schemas import ExecuteRequest
+from agents.teams import Team
 
 PASS = Verdict("pass")
+QUICK = 4096
+"""Characters up to which a text is read at once; longer ones in a thread, so that others are served meanwhile."""
+
+
+def mode_for(order: Order, team: Team) -> str:
+    """Which mode holds for an order: that of the client's tier where it has one, else that of the agent's version."""
+    return order.caller.guard_mode or team.lead.spec.guard_mode
 
 
 def check(order: Order, mode: str) -> e.GuardNoted | None:
@@ -28,6 +41,19 @@ def check(order: Order, mode: str) -> e.GuardNoted | None:
         raise InjectionDetected(rule=found.rule, score=found.score)
     log(__name__).info("guard_flagged", mode=mode, rule=found.rule, score=found.score, task_id=str(order.task_id))
     return None if mode == "observe" else e.GuardNoted(rule=found.rule, score=found.score, verdict=found.verdict)
+
+
+async def read_result(event: e.ToolReturned, mode: str) -> e.ToolReturned:
+    """What a tool returned, with the note of what the guard finds in it, if any; `observe` counts and logs alone."""
+    if mode == "off":
+        return event
+    is_quick = len(event.output) <= QUICK
+    found = injection.check(event.output) if is_quick else await asyncio.to_thread(injection.check, event.output)
+    if found.verdict == "pass":
+        return event
+    metrics.guard_findings_total.labels(mode, found.verdict).inc()
+    log(__name__).info("guard_flagged_result", mode=mode, rule=found.rule, score=found.score, tool=event.tool)
+    return event if mode == "observe" else replace(event, guard_rule=found.rule, guard_score=found.score)
 
 
 def judged(request: ExecuteRequest, mode: str) -> Verdict:

@@ -15,7 +15,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
-from agents import draining, journal, leases, lifecycle, llm, teams
+from agents import draining, guarding, journal, leases, lifecycle, llm, teams
 from agents.code.sessions import Sessions
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
@@ -378,7 +378,7 @@ class Execution:
             outcome = await registry.call(call.name, call.arguments, context=self._context_of(effect))
         if outcome.is_unknown:
             return e.OutcomeUnknown(run=effect.run, step=effect.step, call=call)
-        return e.ToolReturned(
+        returned = e.ToolReturned(
             run=effect.run,
             step=effect.step,
             call_id=call.id,
@@ -386,6 +386,7 @@ class Execution:
             output=outcome.output,
             is_error=outcome.is_error,
         )
+        return await guarding.read_result(returned, self.state.guard_mode_of(self.state.runs[effect.run]))
 
     async def _make_sure(self) -> None:
         """Go on only while nobody can have taken the task over, however long this process was frozen. Raises LeaseLost."""

@@ -49,7 +49,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     team = await team_for(order)
     if replayed := await _replayed(order):
         return replayed
-    noted = guarding.check(order, team.lead.guard_mode)
+    noted = guarding.check(order, guarding.mode_for(order, team))
     check_price(team)
     await _check_webhook(order)
     plan = plan_for(order, team, await past_of(order), noted)

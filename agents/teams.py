@@ -11,7 +11,7 @@ from agentplatform.database import in_database
 from agents import prices, splitting
 from agents.code import declaring
 from agents.conversations.windows import window_of
-from agents.engine.types import AgentSpec, Asks, Model, OnTimeout, Strategy
+from agents.engine.types import AgentSpec, Asks, GuardMode, Model, OnTimeout, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
 from agents.tools import registry
@@ -24,7 +24,6 @@ class Offer:
     """A published agent as clients see it, with the caps its version sets, and the version that is tried out beside it."""
 
     spec: AgentSpec
-    guard_mode: str
     max_output_tokens: int
     max_steps: int
     max_cost_usd: str
@@ -131,7 +130,6 @@ def _tools(members: Iterable[AgentVersion | AgentSpec]) -> list[str]:
 def _offer(row: AgentVersion, slugs: set[str], candidate: Offer | None = None) -> Offer:
     return Offer(
         spec=_spec(row, slugs),
-        guard_mode=row.guard_mode,
         max_output_tokens=row.max_output_tokens,
         max_steps=row.max_steps,
         max_cost_usd=str(row.max_cost_usd.normalize()),
@@ -168,4 +166,5 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         approval_tools=tuple(row.approval_tools),
         approval_timeout_seconds=row.approval_timeout_seconds or settings.APPROVAL_TIMEOUT_SECONDS,
         approval_on_timeout=cast(OnTimeout, row.approval_on_timeout),
+        guard_mode=cast(GuardMode, row.guard_mode),
     )

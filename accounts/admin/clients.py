@@ -27,7 +27,15 @@ class TierAdmin(Previewed):
 
     list_display = ("name", "slug", *LIMITS, "window_seconds", "clients_count")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", ("requests", "window_seconds"), "tokens_per_minute", "concurrency", "daily_requests")
+    fields = (
+        "name",
+        "slug",
+        ("requests", "window_seconds"),
+        "tokens_per_minute",
+        "concurrency",
+        "daily_requests",
+        "guard_mode",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["slug"] if obj else []

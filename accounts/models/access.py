@@ -17,6 +17,13 @@ MOST_DAILY_REQUESTS = 100_000_000
 MOST_RETENTION_DAYS = 36_500
 # The limits a tier sets and a key narrows, by the names of their columns.
 LIMITS = ("requests", "tokens_per_minute", "concurrency", "daily_requests")
+GUARD_MODES = (
+    ("", "As each agent has it"),
+    ("off", "Off: nothing is read"),
+    ("observe", "Observe: count what is found"),
+    ("flag", "Flag: note it with the task"),
+    ("block", "Block: refuse the task"),
+)
 SCOPES = ("execute", "read", "feedback", "usage", "keys")
 
 
@@ -40,6 +47,14 @@ class Tier(models.Model):
     )
     window_seconds = models.PositiveIntegerField(
         default=60, validators=[MinValueValidator(1), MaxValueValidator(MOST_WINDOW_SECONDS)]
+    )
+    guard_mode = models.CharField(
+        max_length=16,
+        blank=True,
+        choices=GUARD_MODES,
+        db_default="",
+        default="",
+        help_text="What an attack in a text of this tier's clients means, in place of the agents' own modes.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,6 +1,6 @@
 """What a model asked for in its answer: tools are called and agents asked, side by side; then the conversation is handed over."""
 
-from agents.engine import approvals, tree
+from agents.engine import approvals, distrust, tree
 from agents.engine import events as e
 from agents.engine.effects import CallTool, Effect, Record
 from agents.engine.referrals import Referral, argument, referrals_of
@@ -27,6 +27,8 @@ def _use(state: State, run: Run, tool: OpenTool) -> list[Effect]:
         return [Record(event=e.OutcomeUnknown(run=run.id, step=run.step, call=tool.call))]
     if (asking := approvals.of_call(state, run, tool)) is not None:
         return asking
+    if tool.unsafe_since is None and (refusal := distrust.refusal(state, run, tool)):
+        return _returned(run, tool, refusal, is_refused=True)
     return [CallTool(run=run.id, step=run.step, call=tool.call)]
 
 

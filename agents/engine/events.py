@@ -29,6 +29,7 @@ class TaskAccepted(Event):
     """`team` maps the agent and every agent it may call to the ids of their versions, frozen from here on.
 
     `cache_key` names the answer in the response cache; empty when it may neither be read from there nor kept.
+    `guard_mode` is that of the client's tier, in place of the agents' own; empty for these.
     """
 
     agent: str
@@ -38,6 +39,7 @@ class TaskAccepted(Event):
     cache_key: str = ""
     cache_seconds: int = 0
     may_read_cache: bool = False
+    guard_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,10 @@ class ToolCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReturned(Event):
-    """`is_refused`: nothing was tried, as a cap or a person did not allow it; that is no failure of the tool."""
+    """`is_refused`: nothing was tried, as a cap, the guard or a person did not allow it; that is no failure of the tool.
+
+    `guard_rule` is what the guard found in the output, and `guard_score` how surely.
+    """
 
     run: str
     step: int
@@ -174,6 +179,8 @@ class ToolReturned(Event):
     output: str
     is_error: bool = False
     is_refused: bool = False
+    guard_rule: str = ""
+    guard_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is known of a task."""
+    """All that is known of a task. `suspect` is the first result of a tool that reads like an attack and takes trust away."""
 
     input: TaskInput
     limits: RunLimits
@@ -113,6 +113,8 @@ class State:
     model_failure: str = ""
     attempt: int = 0
     approvals: Mapping[str, Approval] = field(default_factory=dict)
+    guard_mode: str = ""
+    suspect: e.ToolReturned | None = None
     ended: e.TaskEnded | None = None
 
     @property
@@ -139,6 +141,10 @@ class State:
         """How many of its approvals are answered."""
         return sum(bool(approval.decision) for approval in self.approvals.values())
 
+    def guard_mode_of(self, run: Run) -> str:
+        """What a finding of the guard means in a run: the tier's mode, or the agent's own."""
+        return self.guard_mode or self.team[run.agent].guard_mode
+
     def schema_of(self, run: Run) -> Mapping[str, Any] | None:
         """What the run's result has to satisfy: at the root the client's schema, if there is one, else the agent's own."""
         if run.purpose == "review":
@@ -150,7 +156,9 @@ class State:
 def start(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> State:
     """The state right after acceptance. `team` holds the agents whose version ids the event names."""
     root = Run(id=e.ROOT, agent=accepted.agent, task=accepted.input.task)
-    return State(input=accepted.input, limits=accepted.limits, team=team, runs={e.ROOT: root})
+    return State(
+        input=accepted.input, limits=accepted.limits, team=team, runs={e.ROOT: root}, guard_mode=accepted.guard_mode
+    )
 
 
 def fold(journal: Iterable[e.Event], team: Mapping[str, AgentSpec]) -> State:
@@ -357,7 +365,10 @@ def _counted(state: State, event: e.ModelAnswered) -> State:
 
 
 def _returned(state: State, event: e.ToolReturned) -> State:
-    run = _heard(state.runs[event.run], event.call_id, event.output, is_error=event.is_error)
+    run = state.runs[event.run]
+    if event.guard_rule and not state.suspect and state.guard_mode_of(run) == "block":
+        state = replace(state, suspect=event)
+    run = _heard(run, event.call_id, event.output, is_error=event.is_error)
     failed_tools = run.failed_tools + 1 if event.is_error else 0
     return _with(state, run if event.is_refused else replace(run, failed_tools=failed_tools))
 

@@ -9,6 +9,8 @@ Strategy = Literal["answer", "plan", "route", "review", "code"]
 Role = Literal["system", "user", "assistant", "tool"]
 Asks = Literal["none", "start", "result"]
 OnTimeout = Literal["reject", "approve", "fail"]
+GuardMode = Literal["off", "observe", "flag", "block"]
+ToolEffect = Literal["pure", "idempotent", "unsafe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ MAX_FUNCTIONS = 128
 class Function:
     """What a model may call, as it is told of it: `parameters` is a JSON Schema. `most_tokens`: what telling costs at most.
 
-    `needs_approval`: a person has to agree to each call.
+    `needs_approval`: a person has to agree to each call. `effect` says what calling it twice means.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Function:
     parameters: Mapping[str, Any]
     most_tokens: int
     needs_approval: bool = False
+    effect: ToolEffect = "pure"
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -139,6 +142,7 @@ class AgentSpec:
     approval_tools: tuple[str, ...] = ()
     approval_timeout_seconds: int = 86_400
     approval_on_timeout: OnTimeout = "reject"
+    guard_mode: GuardMode = "block"
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -45,7 +45,8 @@ async def estimate(order: Order) -> Estimate:
     of the published one.
     """
     team, *others = await services.teams_for(order)
-    guard, mode = guarding.judged(order.request, team.lead.guard_mode), team.lead.guard_mode
+    mode = guarding.mode_for(order, team)
+    guard = guarding.judged(order.request, mode)
     past = await services.past_of(order)
     plan = plan_for(order, team, past)
     is_cached = await cache.found(plan.policy) is not None

@@ -113,6 +113,7 @@ def functions(entries: Iterable[str], approved: Sequence[str] = ()) -> tuple[Fun
             tool.parameters,
             _most_tokens(tool),
             needs_approval=tool.approval or is_named(tool.name, approved),
+            effect=tool.effect,
         )
         for tool in tools
     )

@@ -6,6 +6,8 @@ import django.test
 import pytest
 from django.urls import reverse
 
+from accounts import callers
+from accounts.models import Tier
 from agents.models import Task
 from tests.agents.making import published
 from tests.api import Persona
@@ -100,3 +102,36 @@ def test_the_console_lists_what_was_flagged(operator: django.test.Client, alice:
     assert plain not in page
     page = operator.get(reverse("admin:agents_task_change", args=[flagged])).content.decode()
     assert Task.objects.get(pk=flagged).guard_rule in page
+
+
+@pytest.mark.parametrize(
+    ("of_the_tier", "of_the_agent", "status"),
+    [
+        ("", "block", 400),
+        ("", "observe", 200),
+        ("observe", "block", 200),
+        ("block", "observe", 400),
+        ("off", "block", 200),
+    ],
+)
+def test_the_mode_of_the_tier_comes_first(
+    alice: Persona, counted: Counted, of_the_tier: str, of_the_agent: str, status: int
+) -> None:
+    Tier.objects.update(guard_mode=of_the_tier)
+    callers.forget()
+    published("guarded", guard_mode=of_the_agent)
+    told = alice.post("/agent/estimate", json={"task": ATTACK, "agent_type": "guarded"})
+    assert (told.json()["guard"]["verdict"] == "block") == (status == 400)
+    assert alice.execute(ATTACK, agent_type="guarded").status_code == status
+    mode = of_the_tier or of_the_agent
+    assert counted("agent_guard_findings_total", mode=mode, verdict="block") == (mode != "off")
+
+
+def test_operators_set_the_mode_of_a_tier(operator: django.test.Client, alice: Persona) -> None:
+    tier = alice.api_key.client.tier
+    page = reverse("admin:accounts_tier_change", args=[tier.pk])
+    form = {"name": tier.name, "requests": 100, "window_seconds": 60, "guard_mode": "flag"}
+    operator.post(page, form)
+    tier.refresh_from_db()
+    assert tier.guard_mode == "flag"
+    assert "Select a valid choice" in operator.post(page, {**form, "guard_mode": "shout"}).content.decode()

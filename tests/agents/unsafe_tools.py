@@ -24,6 +24,7 @@ class Post:
 
     sent: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    mail: str = "Dear you, all is well."
     refuses: bool = False
     breaks: bool = False
     hangs: bool = False
@@ -32,7 +33,7 @@ class Post:
 
 @contextmanager
 def post_office() -> Iterator[Post]:
-    """The agent `postman`, whose tool `send_letter` is unsafe and `file_copy` idempotent."""
+    """The agent `postman`, whose tool `send_letter` is unsafe, `file_copy` idempotent and `open_mail` pure."""
     post = Post()
 
     @tool(effect="unsafe", timeout_seconds=1)
@@ -62,7 +63,12 @@ def post_office() -> Iterator[Post]:
         post.keys.append(idempotency_key)
         return f"Filed {to}."
 
-    tools = (send_letter, file_copy)
+    @tool(effect="pure", timeout_seconds=1)
+    async def open_mail() -> str:
+        """Open what came."""
+        return post.mail
+
+    tools = (send_letter, file_copy, open_mail)
     for each in tools:
         registry.register(each)
     agent = Agent.objects.create(slug="postman")
