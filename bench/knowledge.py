@@ -78,6 +78,7 @@ def fill(words: list[str], passages: int) -> None:
         index.add(
             document,
             [Passage(place, (f"Part {place // 10}",), None, None, 0, 0, text) for place, text in enumerate(cut, 1)],
+            [""] * PASSAGES_OF_DOCUMENT,
         )
 
 

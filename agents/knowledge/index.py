@@ -16,15 +16,16 @@ BATCH = 500
 HEADINGS_BETWEEN = " › "
 INSERT = """
     INSERT INTO knowledge_passage
-        (document_id, collection_id, number, headings, first_page, last_page, start, "end", text, search)
+        (document_id, collection_id, number, headings, first_page, last_page, start, "end", text, guard_rule,
+         search)
     SELECT %(document)s, %(collection)s, piece.number, piece.headings, piece.first_page, piece.last_page, piece.start,
-        piece.end, piece.text,
+        piece.end, piece.text, piece.guard_rule,
         array_to_tsvector(ARRAY[%(mark)s]) || setweight(to_tsvector(%(language)s::regconfig, %(title)s), 'A')
         || setweight(to_tsvector(%(language)s::regconfig, piece.headings), 'B')
         || to_tsvector(%(language)s::regconfig, piece.text)
     FROM unnest(%(numbers)s::int[], %(headings)s::text[], %(first_pages)s::int[], %(last_pages)s::int[],
-        %(starts)s::int[], %(ends)s::int[], %(texts)s::text[])
-        AS piece (number, headings, first_page, last_page, start, "end", text)
+        %(starts)s::int[], %(ends)s::int[], %(texts)s::text[], %(guard_rules)s::text[])
+        AS piece (number, headings, first_page, last_page, start, "end", text, guard_rule)
 """
 RETITLE = """
     UPDATE knowledge_passage SET search =
@@ -34,11 +35,13 @@ RETITLE = """
 """
 
 
-def add(document: Document, passages: Sequence[Passage]) -> None:
-    """Write the passages of a document that has none."""
+def add(document: Document, passages: Sequence[Passage], guard_rules: Sequence[str]) -> None:
+    """Write the passages of a document that has none, each with what the guard noted of it."""
     with connection.cursor() as cursor:
         for begin in range(0, len(passages), BATCH):
-            cursor.execute(INSERT, _facts(document) | _columns(passages[begin : begin + BATCH]))
+            batch = slice(begin, begin + BATCH)
+            noted = {"guard_rules": list(guard_rules[batch])}
+            cursor.execute(INSERT, _facts(document) | _columns(passages[batch]) | noted)
 
 
 def retitle(document: Document) -> None:

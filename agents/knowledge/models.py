@@ -58,6 +58,9 @@ class Document(models.Model):
     pages = models.PositiveIntegerField(null=True)
     characters = models.PositiveIntegerField(default=0)
     passages_count = models.PositiveIntegerField("passages", default=0)
+    suspect_passages = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Passages that read like attacks on an agent."
+    )
     uploaded_at = models.DateTimeField(db_default=Now())
     read_at = models.DateTimeField(null=True)
 
@@ -110,6 +113,9 @@ class Passage(models.Model):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     text = models.TextField()
+    guard_rule = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="What the guard noted of the text."
+    )
     search = SearchVectorField()
 
     class Meta:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from agentplatform.logs import log
 from agents import draining
+from agents.guards import injection
 from agents.knowledge import index, waiting
 from agents.knowledge.child import Extracted, Interrupted, extract
 from agents.knowledge.extraction.blocks import CannotRead
@@ -78,16 +79,19 @@ class _Teller:
 def _keep(held: waiting.Claim, document_id: int, extracted: Extracted) -> bool:
     """Let agents find the new passages instead of the old ones; False, and nothing is changed, when the claim is void.
 
-    All passages come this way before anybody can find them: a guard over what operators upload belongs here.
+    The guard reads each for operators to see. It keeps none back: a handbook of security may quote attacks, and what an agent
+    is given is read once more, with the mode that holds for its task.
     """
+    found = [injection.check(passage.text) for passage in extracted.passages]
+    rules = ["" if verdict.verdict == "pass" else verdict.rule for verdict in found]
     try:
         with transaction.atomic():
             # As it is called now, not as it was when the reading began.
             document = Document.objects.select_related("collection").get(pk=document_id)
             document.passages.all().delete()
-            index.add(document, extracted.passages)
+            index.add(document, extracted.passages, rules)
             # Last, so that the document is locked for no longer than this takes.
-            if not waiting.done(held, extracted):
+            if not waiting.done(held, extracted, suspect_passages=sum(map(bool, rules))):
                 raise Interrupted
     except (Document.DoesNotExist, IntegrityError, Interrupted):
         return False  # deleted, being written by another, or taken by another

@@ -71,7 +71,7 @@ def give_back(held: Claim) -> None:
     held_by(held).update(status=Status.WAITING, lease_expires_at=None, announced_at=None, attempts=F("attempts") - 1)
 
 
-def done(held: Claim, extracted: Extracted) -> bool:
+def done(held: Claim, extracted: Extracted, *, suspect_passages: int) -> bool:
     """Say that it is read, and what was found; False when the claim is void."""
     read = held_by(held).update(
         status=Status.READY,
@@ -80,6 +80,7 @@ def done(held: Claim, extracted: Extracted) -> bool:
         pages=extracted.pages,
         characters=extracted.characters,
         passages_count=len(extracted.passages),
+        suspect_passages=suspect_passages,
         read_at=Now(),
         lease_expires_at=None,
     )

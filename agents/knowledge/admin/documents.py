@@ -29,8 +29,8 @@ STATUS_COLOURS = {"waiting": "info", "reading": "info", "ready": "success", "fai
 UNREAD = (Document.Status.WAITING, Document.Status.READING)
 LOOK_AGAIN_SECONDS = "3"
 FACTS = (
-    "collection", "state", "reason", "file_link", "size", "pages", "characters", "passages_link", "uploaded_at", "read_at",
-    "sha256",
+    "collection", "state", "reason", "file_link", "size", "pages", "characters", "passages_link", "suspects_link",
+    "uploaded_at", "read_at", "sha256",
 )  # fmt: skip
 
 
@@ -176,6 +176,16 @@ class DocumentAdmin(Audited):
         return format_html(
             '<a href="{}?document__id__exact={}" class="text-primary-600">{}</a>',
             address, document.pk, document.passages_count,
+        )  # fmt: skip
+
+    @display(description="that read like attacks")
+    def suspects_link(self, document: Document) -> SafeString | str:
+        if not document.suspect_passages:
+            return "none"
+        address = reverse("admin:knowledge_passage_changelist")
+        return format_html(
+            '<a href="{}?document__id__exact={}&suspect=yes" class="text-primary-600">{}</a>',
+            address, document.pk, document.suspect_passages,
         )  # fmt: skip
 
 

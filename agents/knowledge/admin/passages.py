@@ -16,13 +16,33 @@ from agents.knowledge.models import Passage
 from agents.knowledge.search import Found
 
 
+class SuspectFilter(admin.SimpleListFilter):
+    title = "guard"
+    parameter_name = "suspect"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Reads like an attack")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Passage]) -> QuerySet[Passage]:
+        return queryset.exclude(guard_rule="") if self.value() else queryset
+
+
 @admin.register(Passage)
 class PassageAdmin(ReadOnly):
-    list_display = ("cited_as", "headings", "excerpt", "id")
+    list_display = ("cited_as", "headings", "excerpt", "guard_rule", "id")
+    list_filter = (SuspectFilter,)
     list_select_related = ("document",)
     search_fields = ("=id",)
     search_help_text = "A passage's id, as an agent was given it"
-    fields = ("document", "cited_as", "headings", ("first_page", "last_page"), ("number", "start", "end"), "written")
+    fields = (
+        "document",
+        "cited_as",
+        "headings",
+        ("first_page", "last_page"),
+        ("number", "start", "end"),
+        "guard_rule",
+        "written",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Passage]:
         passages: QuerySet[Passage] = super().get_queryset(request)

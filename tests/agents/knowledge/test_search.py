@@ -109,7 +109,7 @@ def many(rules: Collection) -> Collection:
     document = Document.objects.create(
         collection=other, title="Other", file_name="other", format="text", size_bytes=1, sha256="", status="ready"
     )
-    index.add(document, [Passage(1, (), None, None, 0, 0, "Something about holidays.")])
+    index.add(document, [Passage(1, (), None, None, 0, 0, "Something about holidays.")], [""])
     with connection.cursor() as cursor:
         cursor.execute(
             'INSERT INTO knowledge_passage (document_id, collection_id, number, headings, start, "end", text, search) '
