@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock clean
+.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock sbom clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ lint: $(DEV) ## Check style, types, who imports whom, made files, shell scripts 
 	@$(BIN)/python clients/python/make_sync.py --check
 	@$(BIN)/shellcheck $(SCRIPTS)
 	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive \
+		accounts agentplatform agents feedback
+
+sbom: $(DEV) ## Write dist/sbom.cdx.json, the bill of materials of what the product runs on (CycloneDX)
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements requirements.txt --output-reproducible --short-PURLs --validate --output-file dist/sbom.cdx.json
+	@echo "dist/sbom.cdx.json"
 
 # Apart from `make lint`, because it wants Docker Compose; on Debian it is fetched where it is missing, and not installed.
 PLUGINS ?= /tmp/agentplatform-containers/config
@@ -84,6 +91,7 @@ lock: $(DEV) ## Pin the requirements again, with hashes; ARGS=--upgrade takes ne
 	$(COMPILE) --constraints requirements.txt requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) --constraints requirements/dev.txt requirements/installer.in --output-file requirements/installer.txt
 	$(COMPILE) --no-deps requirements/embedded.in --output-file requirements/embedded.txt
+	$(COMPILE) --no-deps requirements/fuzz.in --output-file requirements/fuzz.txt
 
 clean: ## Remove the virtual environment and what tools leave behind; the data in .data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov test-results

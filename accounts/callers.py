@@ -53,6 +53,7 @@ class Caller:
     has_budgets: bool = False
     guard_mode: str = ""
     """The tier's, in place of the agents' own; empty for these."""
+    masking: str = ""
 
     def has_scope(self, scope: str) -> bool:
         """Tell whether the key may do this. A key without scopes may do everything but make keys, which must be said."""
@@ -191,6 +192,7 @@ def _caller(key: ApiKey) -> Caller:
         is_admitted=key.is_active and key.revoked_at is None and client.is_active,
         has_budgets=getattr(key, "has_budgets", False),
         guard_mode=client.tier.guard_mode,
+        masking=client.masking,
     )
 
 

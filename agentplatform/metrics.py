@@ -26,6 +26,11 @@ guard_findings_total = Counter(
     "Texts in which the guard found something, by what the agent's version makes of it.",
     ["mode", "verdict"],
 )
+output_guard_findings_total = Counter(
+    "agent_output_guard_findings_total",
+    "Answers in which the output guard found something, by what the agent's version makes of it.",
+    ["mode", "rule"],
+)
 refusals_total = Counter("agent_refusals_total", "Calls refused, by the error's code.", ["code"])
 refusals_unrecorded_total = Counter(
     "agent_refusals_unrecorded_total", "Refused calls that were too many to be written down."

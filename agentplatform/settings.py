@@ -11,6 +11,7 @@ import environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from kombu import Queue
+from phonenumbers import SUPPORTED_REGIONS
 
 from agentplatform import __version__, environment
 from agentplatform.embedded import addresses
@@ -170,6 +171,12 @@ ADMIN_LOGIN_LIMIT = environment.number(
 DOCS_LIMIT = environment.number(
     "DOCS_LIMIT", 120, least=1, most=1_000_000, meaning="Pages of the documentation that one address may open in a minute."
 )
+PHONE_REGION = environment.text(
+    "PHONE_REGION", meaning="Country, by its two letters, whose phone numbers are masked without a country code too.",
+    unset="only numbers that begin with +",
+)  # fmt: skip
+if PHONE_REGION and PHONE_REGION not in SUPPORTED_REGIONS:
+    environment.refuse("PHONE_REGION", f"is {PHONE_REGION!r}; it takes two capital letters of a country, such as DE or US.")
 LIMITER_PROCESSES = environment.number(
     "LIMITER_PROCESSES", WEB_WORKERS + 1, least=1, most=10_000, unset="one more than `WEB_WORKERS`",
     meaning="Processes, workers included, among which limits are divided while Redis is away; with several containers, "

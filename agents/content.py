@@ -37,6 +37,7 @@ MAX_NAMES = 64
 MAX_OTHER_AGENTS = 20
 MAX_SHOWN = 50
 MAX_FALLBACKS = 5
+MAX_TOPICS = 20
 MODEL_NAME_CHARACTERS = 200
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_DEPTH = 64
@@ -199,6 +200,7 @@ def _stops(value: object) -> object:
 
 Agents = Annotated[list[str], Field(max_length=MAX_OTHER_AGENTS), AfterValidator(_once), AfterValidator(_agents)]
 ModelName = Annotated[str, Field(min_length=1, max_length=MODEL_NAME_CHARACTERS), AfterValidator(_model_name)]
+Topic = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_number)]
 Usd = Annotated[Decimal, BeforeValidator(_usd), Field(gt=0, le=MOST_COST_USD, decimal_places=6)]
@@ -260,6 +262,10 @@ class Content(BaseModel):
         None, description="a JSON Schema, or nothing for plain text"
     )
     guard_mode: Literal["off", "observe", "flag", "block"] = Field("block", description="off, observe, flag or block")
+    output_guard: Literal["off", "flag", "block"] = Field("flag", description="off, flag or block")
+    topics: Annotated[list[Topic], Field(max_length=MAX_TOPICS), AfterValidator(_once)] = Field(
+        [], description=f"a list of at most {MAX_TOPICS} topics, such as [invoices, delivery times]"
+    )
     approval: Literal["none", "start", "result"] = Field("none", description="none, start or result")
     approval_tools: Annotated[
         list[str], Field(max_length=MAX_NAMES), AfterValidator(_once), AfterValidator(_approval_tools)

@@ -4,6 +4,7 @@ The mode of the client's tier, or else of the agent's version, says whether a fi
 """
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from agentplatform import metrics
 from agentplatform.errors import InjectionDetected
 from agentplatform.logs import log
 from agents.engine import events as e
-from agents.guards import injection
+from agents.engine.state import Run, State
+from agents.guards import injection, leaks
 from agents.guards.injection import Verdict
 from agents.orders import Order
 from agents.schemas import ExecuteRequest
@@ -54,6 +56,26 @@ async def read_result(event: e.ToolReturned, mode: str) -> e.ToolReturned:
     metrics.guard_findings_total.labels(mode, found.verdict).inc()
     log(__name__).info("guard_flagged_result", mode=mode, rule=found.rule, score=found.score, tool=event.tool)
     return event if mode == "observe" else replace(event, guard_rule=found.rule, guard_score=found.score)
+
+
+async def read_answer(state: State, run: Run, answer: object) -> tuple[str, bool]:
+    """What the output guard finds in an answer of the root, and whether that holds it back; delegates answer to agents alone."""
+    mode = state.team[run.agent].output_guard
+    if run.id != e.ROOT or mode == "off":
+        return "", False
+    written = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    instructions = {spec.instructions for spec in state.team.values()}
+    sent = [*_strings([state.input.task, state.input.context]), *(turn.content for turn in state.history.turns)]
+    read = [turn.content for each in state.runs.values() for turn in each.turns if turn.role == "tool"]
+
+    def look() -> str:
+        return leaks.found_in(written, instructions=instructions, sent=sent, read=read)
+
+    rule = look() if len(written) <= QUICK else await asyncio.to_thread(look)
+    if rule:
+        metrics.output_guard_findings_total.labels(mode, rule).inc()
+        log(__name__).warning("output_guard_flagged", mode=mode, rule=rule, agent=run.agent)
+    return rule, bool(rule) and mode == "block"
 
 
 def judged(request: ExecuteRequest, mode: str) -> Verdict:

@@ -127,6 +127,7 @@ class Ending:
                 "tool_calls": state.tool_calls,
                 "cost_usd": state.cost_usd,
                 "is_cached": ended.from_cache,
+                **({"guard_rule": ended.guard_rule} if ended.guard_rule else {}),
             },
             has_asked=bool(state.approvals),
         )

@@ -70,6 +70,11 @@ class AgentVersion(models.Model):
         FLAG = "flag", "Flag: note it with the task"
         BLOCK = "block", "Block: refuse the task"
 
+    class OutputGuard(models.TextChoices):
+        OFF = "off", "Off: nothing is read"
+        FLAG = "flag", "Flag: note it with the task"
+        BLOCK = "block", "Block: hold the result back; streams wait for it"
+
     class Approval(models.TextChoices):
         NONE = "none", "None"
         START = "start", "Before it begins"
@@ -104,6 +109,19 @@ class AgentVersion(models.Model):
     )
     guard_mode = models.CharField(
         max_length=16, choices=GuardMode, default=GuardMode.BLOCK, help_text="What an attack in a text means."
+    )
+    output_guard = models.CharField(
+        max_length=16,
+        choices=OutputGuard,
+        default=OutputGuard.FLAG,
+        db_default=OutputGuard.FLAG,
+        help_text="What it means that a result repeats the instructions, has a key in it, or a link that carries data away.",
+    )
+    topics = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text='What tasks may be about: ["invoices", "delivery times"]. Empty: anything.',
     )
     approval = models.CharField(
         max_length=16,

@@ -83,13 +83,14 @@ class Narrator:
                 ]
             case e.CodeSpoke():
                 return [self._begun(at, event, "say")]
-            case e.CodeReturned() if event.run == e.ROOT and not event.is_withheld:
+            case e.CodeReturned() if event.run == e.ROOT and not (event.is_withheld or event.is_blocked):
                 text = _as_text(event.result)
                 began = [] if event.continues else [self._begun(at, event, "result")]
                 rest = self.delta(self.call_seq, 0, text)
                 return [*began, *([rest] if rest else [])]
             case e.ModelAnswered() if event.run == e.ROOT and event.text and event.purpose != "code":
-                rest = self.delta(self.call_seq, 0, event.text) if self.call_seq else None
+                is_told = self.call_seq and not event.is_blocked
+                rest = self.delta(self.call_seq, 0, event.text) if is_told else None
                 return [rest] if rest else []
             case e.ApprovalRequested():
                 if event.kind == "result" and event.run == e.ROOT:

@@ -149,6 +149,7 @@ def plan_for(
         cache_seconds=policy.store_seconds,
         may_read_cache=policy.is_read,
         guard_mode=caller.guard_mode,
+        masking=caller.masking,
     )
     has_budgets = caller.has_budgets
     may_wait = order.mode == Mode.BACKGROUND or past is not None

@@ -77,8 +77,11 @@ def said(task: Task) -> str:
 
 
 def _told(event: e.Event) -> dict[str, Any]:
-    """The event's fields, without what an agent's code keeps to itself: its prompts, and the results of its own steps."""
+    """The event's fields, without what an agent's code keeps to itself, its prompts and the results of its own steps, and
+    without what the output guard held back."""
     kept = {e.CodeAsked: "what", e.CodeAnswered: "output"}.get(type(event))
+    if isinstance(event, e.ModelAnswered | e.CodeReturned) and event.is_blocked:
+        kept = "text" if isinstance(event, e.ModelAnswered) else "result"
     return {name: value for name, value in e.to_json(event).items() if name != kept}
 
 

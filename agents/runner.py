@@ -15,7 +15,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
-from agents import draining, guarding, journal, leases, lifecycle, llm, teams
+from agents import draining, guarding, journal, leases, lifecycle, llm, masking, teams
 from agents.code.sessions import Sessions
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
@@ -231,7 +231,8 @@ class Execution:
             case CallTool():
                 return await self._call_tool(effect)
             case RunCode():
-                return await self._code.next_event(effect.run, self.state)
+                event = await self._code.next_event(effect.run, self.state)
+                return await self._read_result(event) if isinstance(event, e.CodeReturned) else event
 
     async def _end_steps(self) -> None:
         """Let what is under way end, for a few seconds; a call that may not be made twice, for as long as it takes."""
@@ -311,17 +312,26 @@ class Execution:
         metrics.tokens_total.labels(model, "input").inc(reply.usage.input_tokens)
         metrics.tokens_total.labels(model, "output").inc(reply.usage.output_tokens)
         metrics.cost_usd_total.labels(model).inc(float(price))
+        text = masking.text(reply.text, self.state.masking)
+        rule, is_blocked = await guarding.read_answer(self.state, self.state.runs[effect.run], text)
         return e.ModelAnswered(
             run=effect.run,
             step=effect.step,
             purpose=effect.purpose,
             model=reply.model,
-            text=reply.text,
-            tool_calls=reply.tool_calls,
+            text=text,
+            tool_calls=masking.calls(reply.tool_calls, self.state.masking),
             usage=reply.usage,
             cost_usd=price,
             reserved_usd=worst_case(effect),
+            guard_rule=rule,
+            is_blocked=is_blocked,
         )
+
+    async def _read_result(self, event: e.CodeReturned) -> e.CodeReturned:
+        event = masking.of_result(event, self.state.masking)
+        rule, is_blocked = await guarding.read_answer(self.state, self.state.runs[event.run], event.result)
+        return replace(event, guard_rule=rule, is_blocked=is_blocked)
 
     def _model_failed(self, effect: CallModel, error: llm.ModelError) -> e.ModelFailed:
         """The failure as a fact. To wait longer than the task has time would be in vain, so that counts as not retryable."""
@@ -348,7 +358,7 @@ class Execution:
 
     def _teller(self, effect: CallModel) -> llm.OnText:
         """What hands the text to the followers as it comes: the root's, and beside it what delegates write."""
-        if _is_withheld(effect):
+        if _is_withheld(effect) or self.state.tells_late(effect.agent):
             return lambda _: None
         offset = 0
         call_seq = self._call_seqs[effect.run]
@@ -383,7 +393,7 @@ class Execution:
             step=effect.step,
             call_id=call.id,
             tool=call.name,
-            output=outcome.output,
+            output=masking.text(outcome.output, self.state.masking),
             is_error=outcome.is_error,
         )
         return await guarding.read_result(returned, self.state.guard_mode_of(self.state.runs[effect.run]))

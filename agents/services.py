@@ -19,7 +19,7 @@ from agentplatform.errors import (
     NotFound,
     Unavailable,
 )
-from agents import guarding, journal, lifecycle, publishing, running
+from agents import guarding, journal, lifecycle, masking, publishing, running
 from agents.approvals import answering
 from agents.approvals.answering import Answer
 from agents.approvals.models import Approval
@@ -50,6 +50,7 @@ async def execute(order: Order, *, admit: Callable[[Charge], Awaitable[Admission
     if replayed := await _replayed(order):
         return replayed
     noted = guarding.check(order, guarding.mode_for(order, team))
+    order = masking.of_order(order)
     check_price(team)
     await _check_webhook(order)
     plan = plan_for(order, team, await past_of(order), noted)

@@ -11,7 +11,7 @@ from agentplatform.database import in_database
 from agents import prices, splitting
 from agents.code import declaring
 from agents.conversations.windows import window_of
-from agents.engine.types import AgentSpec, Asks, GuardMode, Model, OnTimeout, Strategy
+from agents.engine.types import AgentSpec, Asks, GuardMode, Model, OnTimeout, OutputGuard, Strategy
 from agents.models import AgentVersion
 from agents.prices import price_of
 from agents.tools import registry
@@ -167,4 +167,6 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         approval_timeout_seconds=row.approval_timeout_seconds or settings.APPROVAL_TIMEOUT_SECONDS,
         approval_on_timeout=cast(OnTimeout, row.approval_on_timeout),
         guard_mode=cast(GuardMode, row.guard_mode),
+        output_guard=cast(OutputGuard, row.output_guard),
+        topics=tuple(row.topics),
     )

@@ -27,6 +27,7 @@ from agentplatform.errors import (
 from agentplatform.middleware import request_id_of
 from agentplatform.rendering import EventStreamRenderer, JSONRenderer, json_response
 from agents import documentation, listing, running, schemas, services
+from agents.engine.topics import OFF_TOPIC
 from agents.estimates import documentation as estimate_documentation
 from agents.estimates.schemas import EstimateObject
 from agents.estimates.service import estimate
@@ -213,7 +214,10 @@ def _outcome(error: PlatformError) -> str:
 
 
 def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
-    """The answer to a task run in the request, by how it ended. Raises TaskFailed, Forbidden or InjectionDetected."""
+    """The answer to a task run in the request, by how it ended. Raises TaskFailed, Forbidden or InjectionDetected.
+
+    `guardrail_blocked` is a person's no, another topic than the agent's, or a result that reads as if an attack had worked.
+    """
     shown = task_object(task)
     if task.status != Task.Status.FAILED:
         return json_response(shown, headers=headers)
@@ -222,8 +226,10 @@ def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
     error: PlatformError
     if task.exit_reason == "guardrail_blocked" and task.answers:
         error = Forbidden(told, members={"rule": "approval", "task": members})
+    elif task.exit_reason == "guardrail_blocked" and task.guard_rule == OFF_TOPIC:
+        error = Forbidden(told, members={"rule": OFF_TOPIC, "task": members})
     elif task.exit_reason == "guardrail_blocked":
-        error = InjectionDetected(rule="mid_run", score=1.0, members={"task": members})
+        error = InjectionDetected(rule=task.guard_rule or "mid_run", score=1.0, members={"task": members})
     else:
         error = TaskFailed(task.exit_reason, told, members)
     error.headers |= headers

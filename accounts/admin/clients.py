@@ -74,7 +74,7 @@ class ClientAdmin(Audited):
     list_filter = ("tier", "is_active")
     list_select_related = ("tier",)
     search_fields = ("name", "keys__prefix")
-    fields = ("name", "tier", "is_active", "conversation_retention_days")
+    fields = ("name", "tier", "is_active", "masking", "conversation_retention_days")
     inlines = (BudgetsInline, KeysInline)
     actions_detail: ClassVar[list[str]] = ["new_webhook_secret"]
 

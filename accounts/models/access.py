@@ -24,6 +24,11 @@ GUARD_MODES = (
     ("flag", "Flag: note it with the task"),
     ("block", "Block: refuse the task"),
 )
+MASKINGS = (
+    ("", "Nothing"),
+    ("secrets", "Secrets: keys, tokens, passwords, card numbers"),
+    ("personal", "Secrets and personal data: also e-mail addresses, phone and account numbers"),
+)
 SCOPES = ("execute", "read", "feedback", "usage", "keys")
 
 
@@ -86,6 +91,14 @@ class Client(models.Model):
         validators=[MaxValueValidator(MOST_RETENTION_DAYS)],
         help_text="Days after its last use that a conversation is kept; 0: for ever. Empty for the platform's "
         "CONVERSATION_RETENTION_DAYS.",
+    )
+    masking = models.CharField(
+        max_length=16,
+        blank=True,
+        choices=MASKINGS,
+        db_default="",
+        default="",
+        help_text="What of the client's tasks, and of what tools and models answer, is neither kept nor passed on.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

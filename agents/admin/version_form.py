@@ -79,6 +79,9 @@ class AgentVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's c
         required=False, help_text="Agents it may call, comma-separated; plan and review begin with the first."
     )
     handoffs = ChoicesField(required=False, help_text="Agents that may take the conversation over from it.")
+    topics = NamesField(
+        required=False, help_text="What tasks may be about, separated by commas; a model judges. Empty: anything."
+    )
     approval_tools = NamesField(
         required=False,
         help_text="Tools whose calls a person has to agree to, comma-separated, by name or pattern: github__delete_*.",

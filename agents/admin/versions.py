@@ -32,7 +32,7 @@ class AgentVersionAdmin(Audited):
         (None, {"fields": ("agent", "description", "instructions", "strategy")}),
         ("Model", {"fields": ("model", "fallback_models", "temperature", "model_settings", "max_output_tokens")}),
         ("Tools and other agents", {"fields": ("tools", "delegates", "handoffs")}),
-        ("Result and guard", {"fields": ("output_schema", "guard_mode", "cache_seconds")}),
+        ("Result and guards", {"fields": ("output_schema", "guard_mode", "output_guard", "topics", "cache_seconds")}),
         (
             "Approvals",
             {"fields": ("approval", "approval_tools", ("approval_timeout_seconds", "approval_on_timeout"))},

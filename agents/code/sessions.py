@@ -74,6 +74,7 @@ class Session:
         self.run_id, self.task = run.id, run.task
         self.delegates = state.team[run.agent].delegates
         self.is_withheld = state.team[run.agent].approval == "result"
+        self.tells_late = state.tells_late(state.team[run.agent])
         self.events: asyncio.Queue[e.Event] = asyncio.Queue()
         self._facts = _facts(sessions.task_id, state, run)
         self._script: Script = run.script
@@ -122,7 +123,8 @@ class Session:
         self._said.append(text)
         if sum(map(len, self._said)) > MAX_SAID:
             raise AgentError(f"The agent's code says more than {MAX_SAID // 1024} KiB.")
-        is_followed = self.run_id == e.ROOT and self.sessions.is_live and not self.is_withheld
+        is_told = not (self.is_withheld or self.tells_late)
+        is_followed = self.run_id == e.ROOT and self.sessions.is_live and is_told
         if self._is_over or self._open or not text or not is_followed:
             return
         if self._passage is None:

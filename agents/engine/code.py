@@ -7,7 +7,7 @@ from agents.engine import approvals
 from agents.engine import events as e
 from agents.engine.calling import open_calls
 from agents.engine.effects import CallModel, CallTool, Effect, Record, RunCode
-from agents.engine.endings import ended, give_up, report
+from agents.engine.endings import ended, give_up, held_back, report
 from agents.engine.json_schema import value_fault
 from agents.engine.output import NotValid, satisfying
 from agents.engine.script import open_asks
@@ -24,8 +24,10 @@ def next_of_code(state: State, run: Run) -> list[Effect]:
     match run.code_ended:
         case e.CodeFailed(reason=reason, message=message):
             return [give_up(run, reason, message)]
-        case e.CodeReturned(result=result):
-            return _end(state, run, result)
+        case e.CodeReturned(is_blocked=True, guard_rule=rule):
+            return [held_back(rule)]
+        case e.CodeReturned(result=result, guard_rule=rule):
+            return _end(state, run, result, rule)
     calls = open_calls(state, run) if run.open_tools else []
     # A function's steps count its model calls; a tool's call has to keep its name when it is made again.
     named = [replace(effect, step=0) if isinstance(effect, CallTool) else effect for effect in calls]
@@ -58,7 +60,7 @@ def _model(state: State, run: Run) -> list[Effect]:
     return [call]
 
 
-def _end(state: State, run: Run, result: object) -> list[Effect]:
+def _end(state: State, run: Run, result: object, guard_rule: str) -> list[Effect]:
     """The run's end with what the function returned; there is nobody to mend what does not satisfy the schema."""
     schema = state.schema_of(run)
     if schema is not None and (fault := value_fault(result, schema)):
@@ -69,4 +71,6 @@ def _end(state: State, run: Run, result: object) -> list[Effect]:
     told = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
     if (asking := approvals.of_result(state, run, told)) is not None:
         return asking
-    return [ended("completed", "completed", result=result) if run.id == e.ROOT else report(run, told)]
+    if run.id == e.ROOT:
+        return [ended("completed", "completed", result=result, guard_rule=guard_rule)]
+    return [report(run, told)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agents.engine import approvals
+from agents.engine import approvals, topics
 from agents.engine import events as e
 from agents.engine.budget import fits
 from agents.engine.calling import open_calls
@@ -69,6 +69,8 @@ def _next(state: State, run: Run) -> list[Effect]:
         return [give_up(run, "model_failed", state.model_failure)]
     if run.failed_tools >= MAX_TOOL_FAILURES:
         return [give_up(run, "tool_failed", f"{MAX_TOOL_FAILURES} tool calls in a row failed.")]
+    if (asking := topics.of_start(state, run)) is not None:
+        return asking
     if run.open_tools:
         return open_calls(state, run)
     return next_of_strategy(state, run)

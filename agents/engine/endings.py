@@ -7,14 +7,21 @@ from agents.engine.state import Run
 UNANSWERED = "(This part could not be answered.)"
 
 
-def ended(status: str, reason: str, *, result: object = None, message: str = "") -> Record:
+def ended(status: str, reason: str, *, result: object = None, message: str = "", guard_rule: str = "") -> Record:
     """The task's end."""
-    return Record(event=e.TaskEnded(status=status, exit_reason=reason, result=result, message=message))
+    return Record(
+        event=e.TaskEnded(status=status, exit_reason=reason, result=result, message=message, guard_rule=guard_rule)
+    )
 
 
-def failed(reason: str, message: str) -> Record:
+def failed(reason: str, message: str, *, guard_rule: str = "") -> Record:
     """The task's end without a result; the message is for the client."""
-    return ended("failed", reason, message=message)
+    return ended("failed", reason, message=message, guard_rule=guard_rule)
+
+
+def held_back(guard_rule: str) -> Record:
+    """The end of a task whose result the output guard does not let out."""
+    return failed("guardrail_blocked", f"The result was held back ({guard_rule}).", guard_rule=guard_rule)
 
 
 def report(run: Run, output: str, *, is_error: bool = False) -> Record:

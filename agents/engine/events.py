@@ -30,6 +30,7 @@ class TaskAccepted(Event):
 
     `cache_key` names the answer in the response cache; empty when it may neither be read from there nor kept.
     `guard_mode` is that of the client's tier, in place of the agents' own; empty for these.
+    `masking` says what of the client's is neither kept nor passed on; `input` is without it already.
     """
 
     agent: str
@@ -40,6 +41,7 @@ class TaskAccepted(Event):
     cache_seconds: int = 0
     may_read_cache: bool = False
     guard_mode: str = ""
+    masking: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class ModelCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswered(Event):
+    """`guard_rule` is what the output guard found in the text. `is_blocked`: so it becomes no result, and is not told."""
+
     run: str
     step: int
     purpose: str
@@ -121,6 +125,8 @@ class ModelAnswered(Event):
     usage: Usage
     cost_usd: Decimal
     reserved_usd: Decimal = Decimal(0)
+    guard_rule: str = ""
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +305,8 @@ class CodeSpoke(Event):
 class CodeReturned(Event):
     """The function's result. `continues`: what it said since CodeSpoke is the beginning of it, and stands.
 
-    `is_withheld`: its text is not told yet, because a person has to agree to it first.
+    `is_withheld`: its text is not told yet, because a person has to agree to it first. `guard_rule` and `is_blocked`: as of
+    ModelAnswered.
     """
 
     run: str
@@ -307,6 +314,8 @@ class CodeReturned(Event):
     result: Any
     continues: bool = False
     is_withheld: bool = False
+    guard_rule: str = ""
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +336,8 @@ class CancelRequested(Event):
 class TaskEnded(Event):
     """`result` is text, or JSON that satisfies the output schema; `message` explains a failure to the client.
 
-    An answer from the cache names the `model` that gave it.
+    An answer from the cache names the `model` that gave it. `guard_rule` is what a guard found in the result, or why there is
+    none.
     """
 
     status: str
@@ -336,6 +346,7 @@ class TaskEnded(Event):
     message: str = ""
     from_cache: bool = False
     model: str = ""
+    guard_rule: str = ""
 
 
 TYPES: dict[str, type[Event]] = {

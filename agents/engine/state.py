@@ -14,17 +14,19 @@ from agents.engine.tries import Tries
 from agents.engine.turns import distinct, with_answer, with_result
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
 
-PRELIMINARY = ("plan", "route", "summarise")
+PRELIMINARY = ("plan", "route", "summarise", "topic")
 """Purposes of calls whose answer is for the engine itself, and no part of what is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said, and what it was asked for."""
+    """What a model said, what it was asked for, and what the output guard found."""
 
     purpose: str
     text: str
     tool_calls: tuple[ToolCall, ...]
+    guard_rule: str = ""
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Run:
 
     `turns` is the conversation after the task. Plans, routes and summaries are no part of it. `start_approval` and
     `result_approval` are the ids of what a person was asked of its agent's start, and of the text that it last wrote. An agent
-    that is a function has a `script` in place of turns, and `code_ended` once it has returned or failed.
+    that is a function has a `script` in place of turns, and `code_ended` once it has returned or failed. `topic` is what a model
+    said of its task's topic, once it was asked.
     """
 
     id: str
@@ -84,6 +87,7 @@ class Run:
     result_approval: str = ""
     script: Script = ()
     code_ended: e.CodeReturned | e.CodeFailed | None = None
+    topic: str | None = None
 
     @property
     def parent(self) -> str:
@@ -114,6 +118,7 @@ class State:
     attempt: int = 0
     approvals: Mapping[str, Approval] = field(default_factory=dict)
     guard_mode: str = ""
+    masking: str = ""
     suspect: e.ToolReturned | None = None
     ended: e.TaskEnded | None = None
 
@@ -145,6 +150,10 @@ class State:
         """What a finding of the guard means in a run: the tier's mode, or the agent's own."""
         return self.guard_mode or self.team[run.agent].guard_mode
 
+    def tells_late(self, agent: AgentSpec) -> bool:
+        """Whether what the agent's model writes is told once it is whole: only then can it be masked or held back."""
+        return bool(self.masking) or agent.output_guard == "block"
+
     def schema_of(self, run: Run) -> Mapping[str, Any] | None:
         """What the run's result has to satisfy: at the root the client's schema, if there is one, else the agent's own."""
         if run.purpose == "review":
@@ -157,7 +166,12 @@ def start(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec]) -> State:
     """The state right after acceptance. `team` holds the agents whose version ids the event names."""
     root = Run(id=e.ROOT, agent=accepted.agent, task=accepted.input.task)
     return State(
-        input=accepted.input, limits=accepted.limits, team=team, runs={e.ROOT: root}, guard_mode=accepted.guard_mode
+        input=accepted.input,
+        limits=accepted.limits,
+        team=team,
+        runs={e.ROOT: root},
+        guard_mode=accepted.guard_mode,
+        masking=accepted.masking,
     )
 
 
@@ -324,6 +338,7 @@ def _handed_over(state: State, event: e.HandedOver) -> Run:
         is_approved=False,
         start_approval="",
         result_approval="",
+        topic=None,
         hand_overs=run.hand_overs + 1,
         earlier_parts=len(state.children(run, "part")),
     )
@@ -336,6 +351,9 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         heard = (*run.script, Heard(asked.number, event.text))
         run = replace(run, script=heard, tries=run.tries.answered(), is_open_step=False, open_call=None)
         return _counted(_with(state, run), event)
+    if event.purpose == "topic":
+        run = replace(run, topic=event.text, tries=run.tries.answered(), is_open_step=False, open_call=None)
+        return _counted(_with(state, run), event)
     is_preliminary = event.purpose in PRELIMINARY
     # These are made without tools; a model that calls one all the same is not heard.
     calls = () if is_preliminary else distinct(event.tool_calls)
@@ -343,7 +361,7 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
     run = replace(
         run,
         turns=run.turns if is_preliminary else with_answer(run.turns, event.text, calls, is_mended=is_repair),
-        answer=Answer(event.purpose, event.text, calls),
+        answer=Answer(event.purpose, event.text, calls, event.guard_rule, event.is_blocked),
         open_tools=tuple(map(OpenTool, calls)),
         repairs=run.repairs + is_repair,
         tries=run.tries.answered(),

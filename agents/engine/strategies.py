@@ -7,7 +7,7 @@ from agents.engine import approvals, tree
 from agents.engine import events as e
 from agents.engine.calls import model_call
 from agents.engine.effects import Effect, Record
-from agents.engine.endings import ended, give_up, report
+from agents.engine.endings import ended, give_up, held_back, report
 from agents.engine.output import NotValid, chosen_agent, planned_questions, satisfying
 from agents.engine.prompts import to_review
 from agents.engine.state import Run, State
@@ -90,6 +90,8 @@ def _helper(state: State, run: Run) -> str:
 
 
 def _finish(state: State, run: Run, text: str) -> list[Effect]:
+    if run.answer and run.answer.is_blocked:
+        return [held_back(run.answer.guard_rule)]
     schema = state.schema_of(run)
     try:
         result = text if schema is None else satisfying(text, schema)
@@ -101,5 +103,5 @@ def _finish(state: State, run: Run, text: str) -> list[Effect]:
     if (asking := approvals.of_result(state, run, told)) is not None:
         return asking
     if run.id == e.ROOT:
-        return [ended("completed", "completed", result=result)]
+        return [ended("completed", "completed", result=result, guard_rule=run.answer.guard_rule if run.answer else "")]
     return [report(run, told)]

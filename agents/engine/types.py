@@ -10,6 +10,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 Asks = Literal["none", "start", "result"]
 OnTimeout = Literal["reject", "approve", "fail"]
 GuardMode = Literal["off", "observe", "flag", "block"]
+OutputGuard = Literal["off", "flag", "block"]
 ToolEffect = Literal["pure", "idempotent", "unsafe"]
 
 
@@ -116,7 +117,8 @@ class AgentSpec:
     as they are; `output_schema` holds for every result that its client does not shape.
 
     A person has to agree before it begins, or before its result is given, as `approval` says, and to each call of a tool that
-    `approval_tools` names. Without an answer for `approval_timeout_seconds`, `approval_on_timeout` is what happens.
+    `approval_tools` names. Without an answer for `approval_timeout_seconds`, `approval_on_timeout` is what happens. Where it has
+    `topics`, it takes on what is about one of them alone.
     """
 
     slug: str
@@ -143,6 +145,8 @@ class AgentSpec:
     approval_timeout_seconds: int = 86_400
     approval_on_timeout: OnTimeout = "reject"
     guard_mode: GuardMode = "block"
+    output_guard: OutputGuard = "flag"
+    topics: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -13,7 +13,7 @@ from accounts.money.movements import Payer
 from accounts.money.refusing import refusal
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, InjectionDetected, PlatformError, TaskFailed
-from agents import cache, guarding, services
+from agents import cache, guarding, masking, services
 from agents.conversations.line import first_of, refusal_behind
 from agents.engine.budget import worst_case
 from agents.engine.decide import opening_state
@@ -47,6 +47,7 @@ async def estimate(order: Order) -> Estimate:
     team, *others = await services.teams_for(order)
     mode = guarding.mode_for(order, team)
     guard = guarding.judged(order.request, mode)
+    order = masking.of_order(order)
     past = await services.past_of(order)
     plan = plan_for(order, team, past)
     is_cached = await cache.found(plan.policy) is not None

@@ -58,7 +58,7 @@ def test_the_page_marks_what_differs(operator: django.test.Client) -> None:
         (name, mark) for mark, name in re.findall(r'<tr class="(differs)?">\s*<th scope="row">(\w+)</th>', shown)
     ])  # fmt: skip
     assert {name for name, mark in rows.items() if mark} == {"instructions", "tools"}
-    assert len(rows) == 21
+    assert len(rows) == 23
     assert re.findall(r'<tr class="(same|changed|added|removed)">', shown) == [
         "same",
         "changed",

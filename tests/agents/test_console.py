@@ -18,7 +18,8 @@ def version_form(agent: Agent, **fields: Any) -> dict[str, Any]:
     return {
         "agent": agent.pk, "description": "Rhymes.", "instructions": "Answer in rhyme.", "strategy": "answer", "model": "",
         "fallback_models": "", "temperature": "", "model_settings": "", "tools": [], "delegates": "", "handoffs": [],
-        "output_schema": "", "guard_mode": "block", "approval": "none", "approval_tools": "", "approval_timeout_seconds": "",
+        "output_schema": "", "guard_mode": "block", "output_guard": "flag", "topics": "",
+        "approval": "none", "approval_tools": "", "approval_timeout_seconds": "",
         "approval_on_timeout": "reject", "max_output_tokens": 100, "max_steps": 3, "max_cost_usd": "0.1",
         "timeout_seconds": 30, "cache_seconds": 0, **fields,
     }  # fmt: skip

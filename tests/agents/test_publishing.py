@@ -134,7 +134,7 @@ def test_what_a_draft_became_is_on_record(operator: django.test.Client) -> None:
     version = draft("poet")
     form = {
         "description": "Sings.", "instructions": "Sing.\r\nLoudly.", "strategy": "answer", "guard_mode": "flag",
-        "approval": "none", "approval_on_timeout": "reject",
+        "output_guard": "flag", "approval": "none", "approval_on_timeout": "reject",
         "temperature": "0.5", "max_output_tokens": 100, "max_steps": 3, "max_cost_usd": "0.1",
         "timeout_seconds": 30, "cache_seconds": 0,
     }  # fmt: skip
