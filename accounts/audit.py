@@ -21,7 +21,7 @@ from agentplatform.sealed_field import SealedField
 
 ActorKind = Literal["operator", "key", "command", "start"]
 # Neither secrets nor what each use or save changes; a model may name more in LEFT_OUT_OF_AUDIT.
-LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at"}
+LEFT_OUT = {"digest", "last_used_at", "created_at", "updated_at", "password", "last_login"}
 # What an id would not tell of.
 NAMED = ("tier", "client", "agent", "candidate", "collection")
 
@@ -82,6 +82,20 @@ def record(actor: Actor, action: str, subject: models.Model, *, before: Mapping[
         subject_id=str(subject.pk or before.get("id", "")),
         subject=str(subject)[:200],
         changes=changes,
+        request_id=actor.request_id,
+    )
+
+
+def note(actor: Actor, action: str, subject: models.Model, changes: Mapping[str, Any] | None = None) -> None:
+    """Write down what happened to a row, or by it, where no column tells."""
+    AuditEntry.objects.create(
+        actor_kind=actor.kind,
+        actor=actor.name,
+        action=action,
+        subject_kind=str(_meta(subject).verbose_name),
+        subject_id=str(subject.pk),
+        subject=str(subject)[:200],
+        changes=dict(changes or {}),
         request_id=actor.request_id,
     )
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts import audit, keys, services
 from accounts.models import ApiKey, Client, Tier
+from accounts.roles import fill_roles
 from agentplatform.environment import refuse
 
 DEMO_KEY = "demo-key-123"
@@ -24,6 +25,7 @@ def fill() -> list[str]:
     Ends the process, with nothing created, when API_KEYS is wrong.
     """
     report = [f"tier {tier.slug} created" for tier in fill_tiers()]
+    report += [f"role {role} created" for role in fill_roles()]
     given = given_keys(settings.API_KEYS)
     report += [f"key {key.prefix} of API_KEYS created, tier {key.client.tier.slug}" for key in fill_keys(given)]
     is_trial = settings.DEMO_KEY or settings.EMBEDDED.database_url == settings.DATABASE_URL

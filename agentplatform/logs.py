@@ -43,6 +43,7 @@ def logging_config(level: str) -> None:
         else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
     )
     handler = logging.StreamHandler(sys.stdout)
+    logging.getLogger("axes").setLevel(logging.WARNING)  # it tells of each login; what matters of them the audit keeps
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -168,6 +168,10 @@ ADMIN_LOGIN_LIMIT = environment.number(
     "ADMIN_LOGIN_LIMIT", 10, least=1, most=1_000_000,
     meaning="Passwords that one address may try on the console in a minute.",
 )
+REQUIRE_SECOND_FACTOR = environment.choice(
+    "REQUIRE_SECOND_FACTOR", "no", ("yes", "no"),
+    meaning="Whether every operator has to set up a second factor before anything else in the console.",
+) == "yes"  # fmt: skip
 DOCS_LIMIT = environment.number(
     "DOCS_LIMIT", 120, least=1, most=1_000_000, meaning="Pages of the documentation that one address may open in a minute."
 )
@@ -388,8 +392,8 @@ APPEND_SLASH = True
 
 INSTALLED_APPS = [
     "agentplatform",  # first: it has another build of Alpine than unfold brings (docs/decisions.md)
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "accounts.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -400,6 +404,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
     "accounts",
     "accounts.money",
     "agents",
@@ -430,7 +438,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "axes.middleware.AxesMiddleware",
     "agentplatform.middleware.PrometheusAfter",
 ]
 
@@ -456,6 +466,18 @@ WHITENOISE_MAX_AGE = 3600
 # Without collected files they are served from where the packages have them.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# An operator's name is locked for an address that tried many passwords for it; the address as such is limited before
+# (accounts/edge.py). Kept in Redis, where it ends by itself.
+AXES_HANDLER = "accounts.lock_out.LockOut"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "accounts.console_site.locked_out"
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Agentplatform"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -635,7 +657,11 @@ UNFOLD: dict[str, Any] = {
             },
             {
                 "title": "Operators",
-                "items": [_link("Users", "person", "auth_user"), _link("Groups", "group", "auth_group")],
+                "items": [
+                    _link("Users", "person", "auth_user"),
+                    _link("Roles", "group", "auth_group"),
+                    {"title": "Second factor", "icon": "phonelink_lock", "link": reverse_lazy("admin:second_factor")},
+                ],
             },
         ],
     },

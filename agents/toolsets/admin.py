@@ -212,7 +212,8 @@ class ToolsetToolAdmin(ModelAdmin):
         return is_due and self.has_change_permission(request)
 
     def _is_in(self, object_id: Any, *states: str) -> bool:
-        return bool(self.model._default_manager.filter(pk=object_id, state__in=states).exists())
+        is_id = str(object_id).isdecimal()
+        return is_id and bool(self.model._default_manager.filter(pk=object_id, state__in=states).exists())
 
     @admin.action(description="Approve those that are new", permissions=["approve"])
     def approve_chosen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -46,7 +46,7 @@ def test_what_is_masked_reaches_nobody(
 ) -> None:
     masks("personal")
     model.answers(f"I wrote to {MAIL} with {KEY}.")
-    fields = {"context": {"who": {"mail": MAIL}}, "metadata": {"for": MAIL}, "cache": "bypass"}
+    fields: dict[str, Any] = {"context": {"who": {"mail": MAIL}}, "metadata": {"for": MAIL}, "cache": "bypass"}
     if way == "streamed":
         with alice.stream(SENT, **fields) as stream:
             task = stream.events[-1].data["task"]

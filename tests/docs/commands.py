@@ -57,6 +57,11 @@ ELSEWHERE = (
         "wants the package index; the test installs the wheel without it",
         page=CLIENT_PAGE,
     ),
+    Elsewhere(
+        "removesecondfactor",
+        "tests/accounts/test_console_doors.py::test_a_command_removes_the_last_superusers",
+        "wants an operator who has set one up",
+    ),
     Elsewhere("docker compose", "tests/containers/run.sh", "needs Docker"),
     Elsewhere("./deploy.sh", "tests/containers/run.sh", "needs Docker"),
 )

@@ -19,10 +19,16 @@ EXAMPLES = re.compile(
 
 def test_the_bill_of_materials_names_each_package_with_its_hashes(tmp_path: Path) -> None:
     bill = tmp_path / "sbom.json"
+    program, locked = Path(sys.executable).with_name("cyclonedx-py"), ROOT / "requirements.txt"
     command = [
-        Path(sys.executable).with_name("cyclonedx-py"), "requirements", ROOT / "requirements.txt",
-        "--output-reproducible", "--validate", "--output-file", bill,
-    ]  # fmt: skip
+        str(program),
+        "requirements",
+        str(locked),
+        "--output-reproducible",
+        "--validate",
+        "--output-file",
+        str(bill),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     components = {each["name"]: each for each in json.loads(bill.read_text())["components"]}
     assert set(licences.locked("requirements.txt")) <= set(components)
