@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock sbom clean
+.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock sbom fuzz clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ lint: $(DEV) ## Check style, types, who imports whom, made files, shell scripts 
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive \
 		accounts agentplatform agents feedback
+
+fuzz: $(DEV) ## Try the readers of what strangers send with inputs that coverage leads to; ARGS="--seconds 600 keys"
+	@$(BIN)/python -c 'import atheris' 2> /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
 
 sbom: $(DEV) ## Write dist/sbom.cdx.json, the bill of materials of what the product runs on (CycloneDX)
 	@mkdir -p dist

@@ -149,7 +149,7 @@ class EventsView(KeyView):
 
     @documentation.events
     async def get(self, request: Request, task_id: UUID) -> HttpResponseBase:
-        after = _position(self.request.headers.get("Last-Event-ID"))
+        after = position_of(self.request.headers.get("Last-Event-ID"))
         with_delegates = self.query(schemas.StreamQuery).include == "delegates"
         task = await services.look(self.request.caller, task_id)
         if after[0] > task.last_seq:
@@ -236,7 +236,8 @@ def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
     raise error
 
 
-def _position(event_id: str | None) -> Position:
+def position_of(event_id: str | None) -> Position:
+    """Where a stream goes on, by the header Last-Event-ID; the beginning without one. Raises InvalidRequest."""
     if event_id is None:
         return (0, 0)
     if (match := EVENT_ID.fullmatch(event_id.strip())) is None:

@@ -38,6 +38,7 @@ E_MAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 DIGITS = re.compile(r"\d")
 LEAST_DIGITS = 6
+MOST_ROUNDS = 8
 
 
 def masked(text: str, masking: Masking, *, phone_region: str = "") -> str:
@@ -47,6 +48,15 @@ def masked(text: str, masking: Masking, *, phone_region: str = "") -> str:
     """
     if not masking or not text:
         return text
+    # Until nothing is left: where something was taken away, what stands beside it may be something else.
+    for _ in range(MOST_ROUNDS):
+        before, text = text, _masked_once(text, masking, phone_region)
+        if text == before:
+            break
+    return text
+
+
+def _masked_once(text: str, masking: Masking, phone_region: str) -> str:
     for pattern, mark in ((PRIVATE_KEY, "[secret]"), (ISSUED, "[secret]")):
         text = pattern.sub(mark, text)
     text = IN_ADDRESS.sub("[secret]", text)
