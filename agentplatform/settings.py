@@ -644,6 +644,10 @@ UNFOLD: dict[str, Any] = {
                     _link("API keys", "key", "accounts_apikey"),
                     _link("Tiers", "speed", "accounts_tier"),
                     _link("Refusals", "block", "accounts_refusal"),
+                    {
+                        "title": "Guard", "icon": "shield", "link": reverse_lazy("admin:agents_guardmark_measure"),
+                        "permission": lambda request: request.user.has_perm("agents.view_guardmark"),
+                    },
                     _link("Audit", "history_edu", "accounts_auditentry"),
                 ],
             },

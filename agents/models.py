@@ -339,6 +339,24 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class GuardMark(models.Model):
+    """What an operator says of a text: an attack, or honest. The guard is measured by these too; it learns nothing by itself."""
+
+    text = models.TextField()
+    is_attack = models.BooleanField("attack")
+    task = models.OneToOneField(Task, models.SET_NULL, null=True, blank=True, related_name="guard_mark")
+    marked_by = models.CharField(max_length=150)
+    marked_at = models.DateTimeField(db_default=Now())
+
+    LEFT_OUT_OF_AUDIT = frozenset(["text"])  # what clients said is no matter of the audit
+
+    class Meta:
+        ordering = ("-marked_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"mark {self.pk}: {'attack' if self.is_attack else 'honest'}"
+
+
 class Outbox(models.Model):
     """A queued task that a worker should hear of; the row goes when the task is claimed."""
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action, display
@@ -74,6 +75,9 @@ class OperatorAdmin(UserAdmin, Audited):  # type: ignore[type-arg]  # generic in
         user = User.objects.get(pk=object_id)
         if not second_factor.has_one(user):
             messages.warning(request, f"{user} has no second factor.")
+        elif request.method != "POST":
+            context = {**self.admin_site.each_context(request), "title": "Remove second factor", "user_shown": user}
+            return TemplateResponse(request, "accounts/reset_second_factor.html", context)
         else:
             second_factor.remove(user, actor=audit.operator(request))
             messages.success(request, f"{user}'s second factor was removed.")

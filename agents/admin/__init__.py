@@ -1,5 +1,5 @@
 """The agents' part of the operators' console."""
 
-from agents.admin import agents, outcomes, tasks, versions
+from agents.admin import agents, guard, outcomes, tasks, versions
 
-__all__ = ["agents", "outcomes", "tasks", "versions"]
+__all__ = ["agents", "guard", "outcomes", "tasks", "versions"]

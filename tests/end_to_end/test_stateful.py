@@ -36,7 +36,7 @@ def test_calls_in_a_row_keep_their_word(api: Api, newcomer: Callable[..., Person
     machine: Any = schema.as_state_machine()
     answered: set[tuple[str, int]] = set()
 
-    class Calls(machine):  # type: ignore[misc]  # made at run time
+    class Calls(machine):
         def get_call_kwargs(self, case: Any) -> Mapping[str, Any]:
             return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"}, "timeout": 20}
 

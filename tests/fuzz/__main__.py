@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.fuzz [--seconds 60] [--runs N] [target …]
 
-What is found is written to .data/fuzz/, and the corpus there grows; `--keep` moves what covers more into the repository's.
+What is found is written to test-results/fuzz/, and the corpus there grows; `--keep` moves what covers more into the repository's.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.fuzz.targets import ROOT, TARGETS, run
 
 CORPUS = Path(__file__).parent / "corpus"
-FOUND = ROOT / ".data" / "fuzz"
+FOUND = ROOT / "test-results" / "fuzz"
 LONGEST = 4096
 
 
@@ -33,7 +33,8 @@ def fuzz(name: str, options: list[str]) -> None:
     def one(data: bytes) -> None:
         run(target, data)
 
-    atheris.Setup([sys.argv[0], *options], one)
+    # A merge starts the program again by this name, through a shell.
+    atheris.Setup([f"{sys.executable} -m tests.fuzz --child {name}", *options], one)
     atheris.Fuzz()
 
 
@@ -43,11 +44,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of: {', '.join(TARGETS)}")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--keep", action="store_true", help="keep in the repository's corpus what covers more")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    given, rest = parser.parse_known_args()
-    if given.child:
-        fuzz(given.child, rest)
-        return 0
+    given = parser.parse_args()
     if unknown := set(given.targets) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; there are: {', '.join(TARGETS)}.")
     bad = [name for name in given.targets or TARGETS if not _is_sound(name, given.seconds, keeps=given.keep)]
@@ -86,4 +83,6 @@ def _child(name: str, *options: object) -> "subprocess.CompletedProcess[str]":
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        fuzz(sys.argv[2], sys.argv[3:])
     sys.exit(main())
