@@ -108,6 +108,10 @@ AGENT_MODEL = environment.text(
     "AGENT_MODEL", LOCAL_MODEL if MODEL_IS_EMBEDDED else "gpt-5-mini",
     unset="`gpt-5-mini`, or `smollm2-135m-instruct` with the local model", meaning="Model of the agents that name none.",
 )
+GUARD_MODEL = environment.text(
+    "GUARD_MODEL", unset="nobody is asked",
+    meaning="Model that is asked for a second opinion where the injection guard is in doubt and blocks; it needs a price.",
+)  # fmt: skip
 MODEL_TIMEOUT_SECONDS = environment.decimal(
     "MODEL_TIMEOUT_SECONDS", 600, least=1, most=3600,
     meaning="How long one model call may take from beginning to end, in seconds.",

@@ -83,13 +83,18 @@ class Plan:
         return () if self.new.past is None else (self.new.past,)
 
     @property
+    def read(self) -> tuple[e.Event, ...]:
+        """What is known before its first call: what the guard noted, and the past."""
+        return (*([self.noted] if self.noted else []), *self.past)
+
+    @property
     def task_id(self) -> UUID:
         return self.order.task_id
 
     @property
     def first_calls(self) -> list[CallModel]:
         """The model calls that it begins with."""
-        return first_calls(self.opening, self.team.members, *self.past)
+        return first_calls(self.opening, self.team.members, *self.read)
 
     @property
     def meter(self) -> Meter:
@@ -153,7 +158,8 @@ def plan_for(
     )
     has_budgets = caller.has_budgets
     may_wait = order.mode == Mode.BACKGROUND or past is not None
-    calls = first_calls(opening, team.members, *([past] if past else [])) if has_budgets and may_wait else []
+    known = [event for event in (noted, past) if event]
+    calls = first_calls(opening, team.members, *known) if has_budgets and may_wait else []
     new = lifecycle.NewTask(
         row,
         order.idempotency_key,

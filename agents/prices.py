@@ -74,7 +74,8 @@ def forget() -> None:
 
 def _priced(spec: AgentSpec) -> AgentSpec:
     fallbacks = tuple(Model(model.name, price_of(model.name)) for model in spec.fallbacks)
-    return replace(spec, price=price_of(spec.model), fallbacks=fallbacks)
+    opinion = spec.second_opinion and Model(spec.second_opinion.name, price_of(spec.second_opinion.name))
+    return replace(spec, price=price_of(spec.model), fallbacks=fallbacks, second_opinion=opinion)
 
 
 @lru_cache(maxsize=1024)

@@ -167,6 +167,7 @@ def _spec(row: AgentVersion, slugs: set[str]) -> AgentSpec:
         approval_timeout_seconds=row.approval_timeout_seconds or settings.APPROVAL_TIMEOUT_SECONDS,
         approval_on_timeout=cast(OnTimeout, row.approval_on_timeout),
         guard_mode=cast(GuardMode, row.guard_mode),
+        second_opinion=Model(settings.GUARD_MODEL, price_of(settings.GUARD_MODEL)) if settings.GUARD_MODEL else None,
         output_guard=cast(OutputGuard, row.output_guard),
         topics=tuple(row.topics),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agents.engine import approvals, topics
+from agents.engine import approvals, opinions, topics
 from agents.engine import events as e
 from agents.engine.budget import fits
 from agents.engine.calling import open_calls
@@ -60,6 +60,8 @@ def first_calls(accepted: e.TaskAccepted, team: Mapping[str, AgentSpec], *read: 
 
 def _next(state: State, run: Run) -> list[Effect]:
     if (asking := approvals.of_start(state, run)) is not None:
+        return asking
+    if (asking := opinions.of_start(state, run)) is not None:
         return asking
     if is_code(state, run):
         return next_of_code(state, run)

@@ -14,8 +14,10 @@ from agents.engine.tries import Tries
 from agents.engine.turns import distinct, with_answer, with_result
 from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCall, Usage
 
-PRELIMINARY = ("plan", "route", "summarise", "topic")
+PRELIMINARY = ("plan", "route", "summarise", "topic", "guard")
 """Purposes of calls whose answer is for the engine itself, and no part of what is said."""
+JUDGING = {"topic": "topic", "guard": "opinion"}
+"""Those that judge whether the run may begin, and where its answer is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Run:
     `turns` is the conversation after the task. Plans, routes and summaries are no part of it. `start_approval` and
     `result_approval` are the ids of what a person was asked of its agent's start, and of the text that it last wrote. An agent
     that is a function has a `script` in place of turns, and `code_ended` once it has returned or failed. `topic` is what a model
-    said of its task's topic, once it was asked.
+    said of its task's topic, once it was asked, and `opinion` what one said where the guard was in doubt.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Run:
     script: Script = ()
     code_ended: e.CodeReturned | e.CodeFailed | None = None
     topic: str | None = None
+    opinion: str | None = None
 
     @property
     def parent(self) -> str:
@@ -119,6 +122,7 @@ class State:
     approvals: Mapping[str, Approval] = field(default_factory=dict)
     guard_mode: str = ""
     masking: str = ""
+    noted: e.GuardNoted | None = None
     suspect: e.ToolReturned | None = None
     ended: e.TaskEnded | None = None
 
@@ -195,24 +199,15 @@ def evolve(state: State, event: e.Event) -> State:
         return _with_history(state, event)
     if isinstance(event, e.CodeAsked | e.CodeAnswered | e.CodeSpoke | e.CodeReturned | e.CodeFailed):
         return _with(state, _with_code(state.runs[event.run], event))
+    if isinstance(event, e.ModelCalled | e.ModelAnswered | e.ModelFailed | e.ModelAbandoned):
+        return _with_model(state, event)
     return _evolved(state, event)
 
 
 def _evolved(state: State, event: e.Event) -> State:
     match event:
-        case e.ModelCalled():
-            run = state.runs[event.run]
-            return _with(state, replace(run, step=event.step, is_open_step=True, open_call=event))
-        case e.ModelAnswered():
-            return _answered(state, event)
-        case e.ModelFailed():
-            run = state.runs[event.run]
-            tries = run.tries.failed(state.team[run.agent], event)
-            state = replace(state, model_failure=event.message, cost_usd=state.cost_usd + event.cost_usd)
-            return _with(state, replace(run, tries=tries, open_call=None))
-        case e.ModelAbandoned():
-            state = replace(state, cost_usd=state.cost_usd + event.cost_usd)
-            return _with(state, replace(state.runs[event.run], open_call=None))
+        case e.GuardNoted():
+            return replace(state, noted=event)
         case e.AttemptStarted():
             return replace(state, attempt=event.attempt)
         case e.ToolCalled() | e.ToolReturned() | e.OutcomeUnknown() | e.OutcomeResolved():
@@ -245,6 +240,26 @@ def _with_history(state: State, event: e.ConversationRead | e.ConversationTrimme
             state = replace(state, history=state.history.summarised_as(event.summary, event.until))
             run = replace(state.root, answer=None)
             return _with(state, replace(run, tries=run.tries if event.summary else Tries()))
+
+
+def _with_model(state: State, event: e.ModelCalled | e.ModelAnswered | e.ModelFailed | e.ModelAbandoned) -> State:
+    run = state.runs[event.run]
+    match event:
+        case e.ModelCalled():
+            return _with(state, replace(run, step=event.step, is_open_step=True, open_call=event))
+        case e.ModelAnswered():
+            return _answered(state, event)
+        case e.ModelFailed(purpose="guard"):
+            # Asked once: the text runs without that opinion.
+            state = replace(state, cost_usd=state.cost_usd + event.cost_usd)
+            return _with(state, replace(run, opinion="", is_open_step=False, open_call=None))
+        case e.ModelFailed():
+            tries = run.tries.failed(state.team[run.agent], event)
+            state = replace(state, model_failure=event.message, cost_usd=state.cost_usd + event.cost_usd)
+            return _with(state, replace(run, tries=tries, open_call=None))
+        case e.ModelAbandoned():
+            state = replace(state, cost_usd=state.cost_usd + event.cost_usd)
+            return _with(state, replace(run, open_call=None))
 
 
 def _with_tools(state: State, event: e.ToolCalled | e.ToolReturned | e.OutcomeUnknown | e.OutcomeResolved) -> State:
@@ -351,9 +366,9 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         heard = (*run.script, Heard(asked.number, event.text))
         run = replace(run, script=heard, tries=run.tries.answered(), is_open_step=False, open_call=None)
         return _counted(_with(state, run), event)
-    if event.purpose == "topic":
-        run = replace(run, topic=event.text, tries=run.tries.answered(), is_open_step=False, open_call=None)
-        return _counted(_with(state, run), event)
+    if verdict := JUDGING.get(event.purpose):
+        run = replace(run, **{verdict: event.text}, tries=run.tries.answered(), is_open_step=False, open_call=None)
+        return replace(_counted(_with(state, run), event), model=state.model)
     is_preliminary = event.purpose in PRELIMINARY
     # These are made without tools; a model that calls one all the same is not heard.
     calls = () if is_preliminary else distinct(event.tool_calls)

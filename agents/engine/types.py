@@ -118,7 +118,7 @@ class AgentSpec:
 
     A person has to agree before it begins, or before its result is given, as `approval` says, and to each call of a tool that
     `approval_tools` names. Without an answer for `approval_timeout_seconds`, `approval_on_timeout` is what happens. Where it has
-    `topics`, it takes on what is about one of them alone.
+    `topics`, it takes on what is about one of them alone. `second_opinion` is asked where the guard is in doubt.
     """
 
     slug: str
@@ -145,6 +145,7 @@ class AgentSpec:
     approval_timeout_seconds: int = 86_400
     approval_on_timeout: OnTimeout = "reject"
     guard_mode: GuardMode = "block"
+    second_opinion: Model | None = None
     output_guard: OutputGuard = "flag"
     topics: tuple[str, ...] = ()
 

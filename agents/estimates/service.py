@@ -102,7 +102,7 @@ def _beginning(plan: Plan) -> tuple[list[CallModel], PlatformError | None]:
     """The first model calls, once people have agreed to all; or none, and the error of a task that its caps end before them."""
     agreed = {slug: replace(member, approval="none") for slug, member in plan.team.members.items()}
     plan = replace(plan, team=replace(plan.team, members=agreed))
-    ended = opening_state(plan.opening, plan.team.members, *plan.past).ended
+    ended = opening_state(plan.opening, plan.team.members, *plan.read).ended
     if ended is not None:
         return [], TaskFailed(ended.exit_reason, ended.message, {})
     return plan.first_calls, None
