@@ -16,8 +16,8 @@ from agents.engine.types import AgentSpec, Message, RunLimits, TaskInput, ToolCa
 
 PRELIMINARY = ("plan", "route", "summarise", "topic", "guard")
 """Purposes of calls whose answer is for the engine itself, and no part of what is said."""
-JUDGING = {"topic": "topic", "guard": "opinion"}
-"""Those that judge whether the run may begin, and where its answer is kept."""
+JUDGING = ("topic", "guard")
+"""Those that judge whether the run may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,8 +366,10 @@ def _answered(state: State, event: e.ModelAnswered) -> State:
         heard = (*run.script, Heard(asked.number, event.text))
         run = replace(run, script=heard, tries=run.tries.answered(), is_open_step=False, open_call=None)
         return _counted(_with(state, run), event)
-    if verdict := JUDGING.get(event.purpose):
-        run = replace(run, **{verdict: event.text}, tries=run.tries.answered(), is_open_step=False, open_call=None)
+    if event.purpose in JUDGING:
+        is_topic = event.purpose == "topic"
+        run = replace(run, topic=event.text) if is_topic else replace(run, opinion=event.text)
+        run = replace(run, tries=run.tries.answered(), is_open_step=False, open_call=None)
         return replace(_counted(_with(state, run), event), model=state.model)
     is_preliminary = event.purpose in PRELIMINARY
     # These are made without tools; a model that calls one all the same is not heard.
