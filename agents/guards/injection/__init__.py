@@ -13,7 +13,7 @@ from typing import Literal
 from agents.guards.injection.disguises import views
 from agents.guards.injection.model import BLOCK_FROM, FLAG_FROM, Finding, shipped
 from agents.guards.injection.normalise import normalised
-from agents.guards.injection.reading import read
+from agents.guards.injection.reading import Reading, read
 
 MOST_VIEWS = 8
 """Disguises of one text that are undone; within what they hide, one more."""
@@ -46,15 +46,19 @@ def check_all(texts: Iterable[str]) -> Verdict:
     return max(map(check, texts), key=lambda verdict: verdict.score, default=Verdict("pass"))
 
 
+def _without_mentions(reading: Reading) -> str:
+    return " ".join(filter(None, reading.words)).replace("_", " ")
+
+
 def _found(text: str, *, depth: int) -> Finding:
     """The strongest finding in a text and in what it hides."""
     model = shipped()
     normal = normalised(text)
     reading = read(normal)
-    worst = model.find(reading)
+    worst = model.find(reading, _without_mentions(reading) if reading.mentioned else normal)
     if reading.mentioned and worst.strength < model.flag_from:
         # What a text only quotes and talks about is not done, but an operator may like to know of it.
-        said = model.find(read(reading.mentioned))
+        said = model.find(read(reading.mentioned), reading.mentioned)
         if said.strength >= model.block_from:
             worst = Finding(model.flag_from, said.kinds)
     if depth < 2:

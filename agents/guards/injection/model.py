@@ -1,6 +1,7 @@
-"""The model: which features speak for an attack, how much, and of what kind. No weight is negative.
+"""The model: what a text says (words and concepts) and how it is written (runs of letters), added up.
 
-So nothing that is added to an attack, however honest, can speak against it; only the length of a text tempers its score.
+Of words and concepts no weight is negative, so nothing that is added to an attack, however honest, can speak against what it
+says; of letters the strongest window counts.
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agents.guards.injection.features import Feature, features
+from agents.guards.injection.letters import Letters, letters_of
 from agents.guards.injection.reading import Reading
 
 WEIGHTS = Path(__file__).with_name("weights.tsv")
@@ -23,6 +25,8 @@ FULL_LENGTH = 64
 """Words from which a text no longer counts as short: a short one is all said where a long one only touches a thing."""
 OPPORTUNITIES = 0.5
 """How much each doubling, and so on, of a text's windows takes away: the more there are, the higher is their best by chance."""
+SAID = 0.6
+"""How much what a text says counts beside how it is written; of 0.2 to 1 the best on sources left out."""
 OTHER_KIND = "attack_pattern"
 FLAG_FROM = 0.5
 BLOCK_FROM = 0.8
@@ -46,10 +50,16 @@ class Model:
     numbers: dict[Feature, int]
     weights: Sequence[int]
     kinds: Sequence[str]
+    letters: Letters
     meta: dict[str, object] = field(default_factory=dict)
 
-    def find(self, reading: Reading) -> Finding:
-        """Judge a text that was read."""
+    def find(self, reading: Reading, normal: str) -> Finding:
+        """Judge a normalised text that was read."""
+        said = self.said(reading)
+        return Finding(SAID * said.strength + self.letters.strength(normal), said.kinds or (OTHER_KIND,))
+
+    def said(self, reading: Reading) -> Finding:
+        """Judge what a text says."""
         length = len(reading.words)
         found = once(features(reading, self.numbers.get))
         by_place = [0] * (length + 1)
@@ -109,7 +119,10 @@ def loaded(path: Path = WEIGHTS) -> Model:
         weights.append(int(weight))
         kinds.append(kind or OTHER_KIND)
     meta = json.loads(head)
-    return Model(meta["bias"], meta["shortness"], meta["flag_from"], meta["block_from"], numbers, weights, kinds, meta)
+    letters = letters_of(meta["letters_scale"], meta["letters_bias"])
+    return Model(
+        meta["bias"], meta["shortness"], meta["flag_from"], meta["block_from"], numbers, weights, kinds, letters, meta
+    )
 
 
 @cache

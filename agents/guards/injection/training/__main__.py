@@ -6,11 +6,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from agents.guards.injection.letters import TABLE
 from agents.guards.injection.measuring import threshold_for
 from agents.guards.injection.model import WEIGHTS
 from agents.guards.injection.rows import BadRows, Row, rows_in
-from agents.guards.injection.training.crossing import left_out_strengths
-from agents.guards.injection.training.fit import example, fitted, lines_of
+from agents.guards.injection.training.crossing import fitted_both, left_out_strengths
+from agents.guards.injection.training.fit import example, lines_of
+from agents.guards.injection.training.letters_fit import letter_example
 from agents.guards.injection.training.sources import FAMILIES, PERMISSIVE
 from agents.guards.injection.training.writing import own_rows
 
@@ -34,7 +38,7 @@ def main() -> None:
     honest = [strength for row, strength in zip(rows, strengths, strict=True) if not row.is_attack]
     teachers = [row for row in rows if may_teach(row)]
     print(f"Fitting {len(teachers)} of {len(rows)} rows, and our own …", file=sys.stderr)  # noqa: T201
-    model = fitted([example(row) for row in (*own_rows(), *teachers)])
+    model = fitted_both([(example(row), letter_example(row)) for row in (*own_rows(), *teachers)])
     model = replace(
         model,
         flag_from=round(threshold_for(honest, FLAGGED_HONEST), 3),
@@ -42,6 +46,7 @@ def main() -> None:
     )
     meta = {"data_sha256": hashlib.sha256(options.data.read_bytes()).hexdigest(), "rows": len(teachers)}
     options.output.write_text("\n".join(lines_of(model, meta)) + "\n", encoding="utf-8")
+    np.save(options.output.with_name(TABLE.name), model.letters.table)
     _tell(rows, strengths, model.flag_from, model.block_from)
 
 

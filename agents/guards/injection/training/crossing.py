@@ -1,12 +1,16 @@
 """How well the detector does on sources that it has not seen: each is left out of a fit and judged by it."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
+from agents.guards.injection.model import Model
 from agents.guards.injection.normalise import normalised
 from agents.guards.injection.reading import read
 from agents.guards.injection.rows import Row
 from agents.guards.injection.training.fit import Example, example, fitted
+from agents.guards.injection.training.letters_fit import LetterExample, fitted_letters, letter_example
 from agents.guards.injection.training.writing import own_rows
 
 
@@ -25,19 +29,32 @@ def left_out_strengths(
     may_teach: Callable[[Row], bool] = bool,
 ) -> list[float]:
     """Each row's strength by a model that saw nothing of its source."""
-    own = [example(row) for row in own_rows()]
-    given = [example(row) for row in rows]
+    own = [_Both(example(row), letter_example(row)) for row in own_rows()]
+    given = [_Both(example(row), letter_example(row)) for row in rows]
     fold_of = folds(rows, group)
     strengths = [0.0] * len(rows)
     for fold in range(max(fold_of) + 1):
-        model = fitted(own + list(_teachers(given, fold_of, fold, may_teach)))
+        teachers = [
+            each
+            for each, own_fold in zip(given, fold_of, strict=True)
+            if own_fold != fold and may_teach(each.words.row)
+        ]
+        model = fitted_both(own + teachers)
         for number, row in enumerate(rows):
             if fold_of[number] == fold:
-                strengths[number] = model.find(read(normalised(row.text))).strength
+                normal = normalised(row.text)
+                strengths[number] = model.find(read(normal), normal).strength
+        yet = max(fold_of) - fold
+        print(f"  {yet} more …", file=sys.stderr)  # noqa: T201  # it takes minutes
     return strengths
 
 
-def _teachers(
-    given: Sequence[Example], fold_of: Sequence[int], fold: int, may_teach: Callable[[Row], bool]
-) -> Iterator[Example]:
-    return (each for each, own in zip(given, fold_of, strict=True) if own != fold and may_teach(each.row))
+class _Both(NamedTuple):
+    words: Example
+    letters: LetterExample
+
+
+def fitted_both(examples: Sequence[tuple[Example, LetterExample]]) -> Model:
+    """The model of rows that were read for both of its halves."""
+    words, letters = zip(*examples, strict=True)
+    return fitted(words, fitted_letters(letters))

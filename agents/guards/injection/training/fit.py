@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agents.guards.injection.features import Feature, features
+from agents.guards.injection.letters import Letters
 from agents.guards.injection.model import OTHER_KIND, STEP, Model, shortness
 from agents.guards.injection.normalise import normalised
 from agents.guards.injection.reading import read
@@ -85,9 +86,14 @@ def supported(examples: Iterable[Example]) -> dict[Feature, int]:
 
 
 def fitted(
-    examples: Sequence[Example], *, rounds: int = ROUNDS, flag_from: float = 0.0, block_from: float = 0.0
+    examples: Sequence[Example],
+    letters: Letters,
+    *,
+    rounds: int = ROUNDS,
+    flag_from: float = 0.0,
+    block_from: float = 0.0,
 ) -> Model:
-    """Fit a model. The same examples, in the same order, give the same weights."""
+    """Fit what a text says, beside the letters. The same examples, in the same order, give the same weights."""
     support = supported(examples)
     names = sorted(support, key=_written)
     numbers = {feature: number for number, feature in enumerate(names, 1)}
@@ -103,6 +109,7 @@ def fitted(
         numbers={names[number - 1]: place for place, number in enumerate(kept, 1)},
         weights=[0, *(round(100 * weights[number] * scale[number]) for number in kept)],
         kinds=[OTHER_KIND, *(kinds.get(number, OTHER_KIND) for number in kept)],
+        letters=letters,
     )
 
 
@@ -195,6 +202,8 @@ def lines_of(model: Model, meta: dict[str, object]) -> Iterable[str]:
         "shortness": model.shortness,
         "flag_from": model.flag_from,
         "block_from": model.block_from,
+        "letters_scale": model.letters.scale,
+        "letters_bias": model.letters.bias,
         **meta,
     }
     yield json.dumps(head, ensure_ascii=False, sort_keys=True)
