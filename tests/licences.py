@@ -19,8 +19,8 @@ FILES = {
     "requirements/fuzz.txt": "What the fuzz targets need",
 }
 PERMISSIVE = {
-    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "MIT", "MIT-0", "PSF-2.0", "Unlicense",
-    "Zlib",
+    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "ISC", "MIT", "MIT-0", "PSF-2.0",
+    "Unlicense", "Zlib",
 }  # fmt: skip
 COPYLEFT = {"GPL-3.0", "LGPL-3.0-only", "MPL-2.0"}
 WEAK_COPYLEFT = "its own files stay under it, ours do not come under it"
