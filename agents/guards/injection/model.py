@@ -27,6 +27,9 @@ OPPORTUNITIES = 0.5
 """How much each doubling, and so on, of a text's windows takes away: the more there are, the higher is their best by chance."""
 SAID = 0.6
 """How much what a text says counts beside how it is written; of 0.2 to 1 the best on sources left out."""
+FLAGGED_WORDS, BLOCKED_WORDS = 3, 4
+"""Words that it takes at least: names of fields, such as secret_key, ask for nothing."""
+HAIR = 0.1
 OTHER_KIND = "attack_pattern"
 FLAG_FROM = 0.5
 BLOCK_FROM = 0.8
@@ -56,7 +59,13 @@ class Model:
     def find(self, reading: Reading, normal: str) -> Finding:
         """Judge a normalised text that was read."""
         said = self.said(reading)
-        return Finding(SAID * said.strength + self.letters.strength(normal), said.kinds or (OTHER_KIND,))
+        strength = SAID * said.strength + self.letters.strength(normal)
+        words = len(reading.words)
+        if words < FLAGGED_WORDS:
+            strength = min(strength, self.flag_from - HAIR)
+        elif words < BLOCKED_WORDS:
+            strength = min(strength, self.block_from - HAIR)
+        return Finding(strength, said.kinds or (OTHER_KIND,))
 
     def said(self, reading: Reading) -> Finding:
         """Judge what a text says."""
