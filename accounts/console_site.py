@@ -22,6 +22,7 @@ ALWAYS = frozenset(["second_factor", "logout"])
 class ConsoleSite(UnfoldAdminSite):
     """Django's admin, with a limit on passwords, second factors, and a password again before dangerous acts."""
 
+    index_title = "Dashboard"
     login_form = LoginForm
     login_template = "accounts/login.html"
 

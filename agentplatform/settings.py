@@ -595,6 +595,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operators' console",
     "SITE_SYMBOL": "hub",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("agentplatform/icon.svg")}],
+    "DASHBOARD_CALLBACK": "agents.admin.dashboard.context",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("agentplatform/console.css")],
@@ -612,6 +613,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Work",
                 "items": [
+                    {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")},
                     _link("Tasks", "task_alt", "agents_task"),
                     _link("Conversations", "forum", "conversations_conversation"),
                     _link("Approvals", "how_to_reg", "approvals_approval"),

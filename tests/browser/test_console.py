@@ -24,6 +24,7 @@ from agents.approvals.models import Approval
 from agents.http_apis.models import HttpApi, HttpOperation
 from agents.knowledge.models import Collection, Document, Passage
 from agents.mcp_servers.models import McpServer, McpTool
+from agents.models import GuardMark
 from tests.agents.making import draft, published
 from tests.api import Persona
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
@@ -78,6 +79,7 @@ def plant(dora: Persona, model: ScriptedModel) -> None:
     )
     Passage.objects.create(document=document, collection=collection, number=1, text=ALL, start=0, end=1)
     Group.objects.create(name=TEXTS[1])
+    GuardMark.objects.create(text=ALL, is_attack=True, marked_by=TEXTS[0])
     Budget.objects.create(client=dora.client, limit_usd=100)
     Price.objects.create(model="planted", input_usd=1, output_usd=1)
     asked = {"approval_id": "a1", "run": "0", "agent": "general", "kind": Approval.Kind.values[0], "text": ALL}
@@ -104,6 +106,8 @@ def pages() -> Iterator[str]:
     request = RequestFactory().get("/admin/")
     request.user = User.objects.get(username=OPERATOR)
     yield "/admin/"
+    yield "/admin/?over=month"
+    yield f"{reverse('admin:agents_guardmark_measure')}?of=marks"
     for kind, table in admin.site._registry.items():
         name = f"admin:{kind._meta.app_label}_{kind._meta.model_name}"
         yield reverse(f"{name}_changelist")

@@ -118,7 +118,9 @@ def test_it_does_not_refuse_what_may_be_meant_well(text: str) -> None:
     assert check(text).verdict in ("pass", "flag")
 
 
-@pytest.mark.parametrize("name", ["api_key", "secret_key", "system_prompt", "instructions", "user_password", "access_token", "ignore"])
+@pytest.mark.parametrize(
+    "name", ["api_key", "secret_key", "system_prompt", "instructions", "user_password", "access_token", "ignore"]
+)
 def test_the_name_of_a_field_is_no_attack(name: str) -> None:
     assert check(name).verdict == "pass"
 

@@ -1,0 +1,257 @@
+"""The figures of the console's first page: what runs now, and what became of tasks in a stretch of time.
+
+Short stretches are read from the tasks themselves, through their index and at most so many; longer ones from the roll-ups, which
+are few rows whatever came.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Avg, Count
+from django.db.models.functions import Now
+
+from accounts.models import Refusal
+from accounts.money.models import Balance
+from agentplatform.doctor.examining import bounded
+from agents import outbox, presence
+from agents.models import Process, Task, UnknownOutcome
+from agents.webhooks.models import Delivery
+
+MOST_TASKS = 50_000
+"""Tasks of a short stretch that are read, the newest; with more, the page says so."""
+SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How far back the page looks, and how long each bar of its chart is."""
+
+    name: str
+    title: str
+    length: timedelta
+    bar: timedelta
+
+    @property
+    def is_short(self) -> bool:
+        """Whether single tasks are read."""
+        return self.length <= timedelta(days=1)
+
+
+STRETCHES = {
+    each.name: each
+    for each in (
+        Stretch("hour", "Last hour", timedelta(hours=1), timedelta(minutes=2)),
+        Stretch("day", "Last day", timedelta(days=1), timedelta(hours=1)),
+        Stretch("week", "Last week", timedelta(days=7), timedelta(days=1)),
+        Stretch("month", "Last month", timedelta(days=30), timedelta(days=1)),
+        Stretch("quarter", "Last quarter", timedelta(days=91), timedelta(days=7)),
+    )
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """What became of some tasks together. Seconds are None where single tasks are not read."""
+
+    name: str = ""
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    cached: int = 0
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+    @property
+    def ended(self) -> int:
+        return self.completed + self.failed + self.cancelled
+
+    @property
+    def failed_share(self) -> float:
+        """Of the ended ones, in per cent."""
+        return 100 * self.failed / self.ended if self.ended else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of the chart: where it begins, and its parts as shares of the highest bar."""
+
+    at: datetime
+    line: Line
+    completed: float
+    failed: float
+    cancelled: float
+
+
+@dataclass(slots=True)
+class Figures:
+    """All that the page shows."""
+
+    stretch: Stretch
+    now: dict[str, int] = field(default_factory=dict)
+    longest_wait: timedelta = timedelta()
+    processes: list[Process] = field(default_factory=list)
+    total: Line = field(default_factory=Line)
+    agents: list[Line] = field(default_factory=list)
+    clients: list[Line] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    reasons: list[tuple[str, int]] = field(default_factory=list)
+    refusals: list[tuple[str, int]] = field(default_factory=list)
+    rating: float | None = None
+    ratings: int = 0
+    budgets: list[tuple[Balance, float]] = field(default_factory=list)
+    waiting_for_people: int = 0
+    failed_deliveries: int = 0
+    is_cut: bool = False
+
+
+def figures(stretch: Stretch) -> Figures:
+    """Read them all. Raises OperationalError where a statement takes longer than the doctor's checks may."""
+    with bounded():
+        found = Figures(stretch)
+        _look_around(found)
+        (_of_tasks if stretch.is_short else _of_days)(found)
+        since = Now() - stretch.length
+        refusals = Refusal.objects.filter(at__gt=since).values_list("code").annotate(count=Count("pk"))
+        found.refusals = list(refusals.order_by("-count", "code")[:SHOWN])
+        found.rating, found.ratings = _rating(stretch)
+        return found
+
+
+def _look_around(found: Figures) -> None:
+    unended = Task.objects.filter(status__in=("queued", "running", "awaiting_approval"))
+    found.now = dict(unended.order_by().values_list("status").annotate(count=Count("pk")))
+    found.longest_wait = outbox.longest_wait()
+    found.processes = list(Process.objects.filter(seen_at__gt=Now() - presence.KEPT).order_by("kind", "name"))
+    found.waiting_for_people = UnknownOutcome.objects.filter(decision="").count()
+    lately = Delivery.objects.filter(state=Delivery.State.FAILED, created_at__gt=Now() - timedelta(days=2))
+    found.failed_deliveries = lately.count()
+    balances = Balance.objects.select_related("budget__client").filter(budget__limit_usd__gt=0)
+    latest = balances.order_by("budget_id", "-period_start").distinct("budget_id")
+    shares = [(each, float(100 * each.spent_usd / each.budget.limit_usd)) for each in latest[:1000]]
+    found.budgets = sorted(shares, key=lambda pair: -pair[1])[:6]
+
+
+def _rating(stretch: Stretch) -> tuple[float | None, int]:
+    rated = Task.objects.filter(feedback__created_at__gt=Now() - stretch.length).order_by()
+    told = rated.aggregate(mean=Avg("feedback__rating"), count=Count("feedback"))
+    return told["mean"], told["count"]
+
+
+NEWEST = """
+    SELECT agent_type, client_id, status, exit_reason, is_cached, input_tokens + output_tokens AS tokens, cost_usd, created_at,
+        EXTRACT(EPOCH FROM completed_at - created_at)::float8 AS seconds
+    FROM agents_task WHERE created_at > now() - %(length)s::interval ORDER BY created_at DESC, id DESC LIMIT %(most)s
+"""
+COUNTS = """
+    count(*) FILTER (WHERE status = 'completed'), count(*) FILTER (WHERE status = 'failed'),
+    count(*) FILTER (WHERE status = 'cancelled'), count(*) FILTER (WHERE is_cached),
+    coalesce(sum(tokens), 0)::bigint, coalesce(sum(cost_usd), 0)
+"""
+SECONDS = "percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds)"
+OF_TASKS = f"""
+    WITH newest AS MATERIALIZED ({NEWEST})
+    SELECT GROUPING(agent_type, client_id, exit_reason, bar), agent_type, client_id, exit_reason, bar, {COUNTS}, {SECONDS},
+        count(*)
+    FROM (SELECT *, date_bin(%(bar)s::interval, created_at, 'epoch') AS bar FROM newest) AS task
+    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (exit_reason), (bar))
+"""  # noqa: S608  # made of our own constants
+ALL, BY_AGENT, BY_CLIENT, BY_REASON, BY_BAR = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
+
+
+def _of_tasks(found: Figures) -> None:
+    stretch, bars = found.stretch, dict[datetime, Line]()
+    clients: dict[Any, Line] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(OF_TASKS, {**_lengths(stretch), "most": MOST_TASKS})
+        for kind, agent, client, reason, bar, *counts, seconds, count in cursor.fetchall():
+            line = _line(agent, counts, seconds or (None, None, None))
+            if kind == ALL:
+                found.total, found.is_cut = line, count >= MOST_TASKS
+            elif kind == BY_AGENT:
+                found.agents.append(line)
+            elif kind == BY_CLIENT:
+                clients[client] = line
+            elif kind == BY_REASON:
+                found.reasons += [(reason, count)] if reason not in ("", "completed") else []
+            elif kind == BY_BAR:
+                bars[bar] = line
+    _finish(found, clients, bars)
+
+
+OF_DAYS = """
+    SELECT GROUPING(agent_type, client_id, bar), agent_type, client_id, bar, sum(completed)::bigint, sum(failed)::bigint,
+        sum(cancelled)::bigint, sum(cached)::bigint, sum(input_tokens + output_tokens)::bigint, sum(cost_usd)
+    FROM (
+        SELECT agent_type, client_id, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar,
+            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_dailyusage WHERE day > (now() - %(length)s::interval)::date
+        UNION ALL
+        SELECT agent_type, client_id, date_bin(%(bar)s::interval, day::timestamptz, 'epoch'),
+            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_endedtask WHERE day > (now() - %(length)s::interval)::date
+    ) AS used
+    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (bar))
+"""
+
+
+def _of_days(found: Figures) -> None:
+    stretch, bars = found.stretch, dict[datetime, Line]()
+    clients: dict[Any, Line] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(OF_DAYS, _lengths(stretch))
+        for kind, agent, client, bar, *counts in cursor.fetchall():
+            line = _line(agent, [count or 0 for count in counts])
+            if kind == 0b111:
+                found.total = line
+            elif kind == 0b011:
+                found.agents.append(line)
+            elif kind == 0b101:
+                clients[client] = line
+            else:
+                bars[bar] = line
+    _finish(found, clients, bars)
+
+
+def _lengths(stretch: Stretch) -> dict[str, str]:
+    return {"length": f"{stretch.length.total_seconds()} s", "bar": f"{stretch.bar.total_seconds()} s"}
+
+
+def _line(name: str | None, counts: Sequence[Any], seconds: Sequence[float | None] = (None, None, None)) -> Line:
+    completed, failed, cancelled, cached, tokens, cost = counts
+    return Line(name or "", completed, failed, cancelled, cached, tokens, cost or Decimal(0), *seconds)
+
+
+def _finish(found: Figures, clients: dict[Any, Line], bars: dict[datetime, Line]) -> None:
+    from accounts.models import Client
+
+    names = dict(Client.objects.filter(pk__in=list(clients)).values_list("pk", "name"))
+    for key, line in clients.items():
+        line.name = names.get(key, "–")
+    found.agents = _largest(found.agents)
+    found.clients = _largest(clients.values())
+    found.reasons = sorted(found.reasons, key=lambda pair: -pair[1])[:SHOWN]
+    found.bars = list(_chart(found.stretch, bars))
+
+
+def _largest(lines: Iterable[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: (-line.ended, line.name))[:SHOWN]
+
+
+def _chart(stretch: Stretch, lines: dict[datetime, Line]) -> Iterable[Bar]:
+    """Each bar of the stretch, the empty ones too."""
+    seconds = stretch.bar.total_seconds()
+    last = int(datetime.now(UTC).timestamp() // seconds)
+    count = round(stretch.length / stretch.bar)
+    highest = max((line.ended for line in lines.values()), default=0) or 1
+    for number in range(last - count + 1, last + 1):
+        at = datetime.fromtimestamp(number * seconds, UTC)
+        line = lines.get(at, Line())
+        shares = (100 * part / highest for part in (line.completed, line.failed, line.cancelled))
+        yield Bar(at, line, *shares)
