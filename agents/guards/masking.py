@@ -79,10 +79,12 @@ def masked_value(value: Any, masking: Masking, *, phone_region: str = "") -> Any
         case str():
             return masked(value, masking, phone_region=phone_region)
         case dict():
-            return {
-                masked(name, masking, phone_region=phone_region): masked_value(item, masking, phone_region=phone_region)
-                for name, item in value.items()
-            }
+            found: dict[str, Any] = {}
+            for name, item in value.items():
+                shown = masked(name, masking, phone_region=phone_region)
+                key = shown if shown not in found else f"{shown} {len(found) + 1}"  # so that neither is lost
+                found[key] = masked_value(item, masking, phone_region=phone_region)
+            return found
         case list():
             return [masked_value(item, masking, phone_region=phone_region) for item in value]
         case _:

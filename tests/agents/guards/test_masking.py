@@ -106,6 +106,11 @@ def test_values_keep_their_shape(value: object) -> None:
     json.dumps(found)
 
 
+def test_names_that_look_alike_afterwards_are_all_kept() -> None:
+    found = masked_value({"ada@example.org": 1, "grace@example.org": 2, "x": 3}, "personal")
+    assert found == {"[e-mail]": 1, "[e-mail] 2": 2, "x": 3}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_long_texts_take_time_that_grows_with_their_length_alone(seed: int) -> None:
     dice = random.Random(seed)
