@@ -8,16 +8,21 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from agents import timeline
 from agents.admin import replaying
+from agents.engine import events as e
 from agents.models import Event, Process, Task
 from agents.presenting import money, said
 
+MOST_SPANS = 200
 STATUS_COLOURS = {
     "queued": "info", "running": "info", "awaiting_approval": "warning",
     "completed": "success", "failed": "danger", "cancelled": "warning",
@@ -76,6 +81,7 @@ class TaskAdmin(ReadOnly):
             },
         ),
         ("Answer", {"fields": ("answer", "metadata")}),
+        ("Timeline", {"fields": ("over_time",)}),
         ("Journal", {"fields": ("story",)}),
     )
 
@@ -146,6 +152,16 @@ class TaskAdmin(ReadOnly):
         """What the client got, escaped."""
         is_empty = task.error is None and task.result is None
         return format_html('<div class="written">{}</div>', "–" if is_empty else said(task))
+
+    @display(description="Who called whom")
+    def over_time(self, task: Task) -> SafeString:
+        """The tree of agents, models, tools and people as bars."""
+        if task.journal_pruned_at:
+            return format_html("Its journal was dropped.")
+        lines = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("at", "type", "data")
+        found = timeline.spans((at, e.from_json(kind, data)) for at, kind, data in lines)
+        shown = timeline.rows(found[:MOST_SPANS], timezone.now())
+        return render_to_string("agents/timeline.html", {"rows": shown, "left_out": len(found) - len(shown)})
 
     @display(description="Line by line")
     def story(self, task: Task) -> SafeString:
