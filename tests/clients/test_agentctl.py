@@ -183,6 +183,7 @@ def test_a_cut_connection_is_told_and_the_text_is_whole(
         (["run", "x", "--idempotency-key", "a b"], 2, "visible ASCII"),
         (["run"], 2, "Missing argument 'TASK'"),
         (["fly"], 2, "No such command 'fly'"),
+        (["account", "--api-key", "x"], 2, "--api-key stands before the command: agentctl --api-key … COMMAND"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )  # fmt: skip

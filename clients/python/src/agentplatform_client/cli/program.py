@@ -16,6 +16,7 @@ from agentplatform_client.cli.progress import Progress
 from agentplatform_client.errors import AgentplatformError, ConfigurationError
 
 CONNECT_SECONDS = 3.0
+COMMON = ("--url", "--api-key", "--config", "--retry-for", "--quiet", "-q")
 
 
 @dataclass
@@ -88,6 +89,8 @@ def run(arguments: list[str] | None = None) -> int:
         ended = agentctl.main(arguments, prog_name="agentctl", standalone_mode=False)
     except click.UsageError as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and error.option_name in COMMON:
+            complain(f"{error.option_name} stands before the command: agentctl {error.option_name} … COMMAND")
         return exits.USAGE
     except click.ClickException as error:
         complain(error.format_message())
