@@ -154,10 +154,10 @@ class TaskAdmin(ReadOnly):
         return format_html('<div class="written">{}</div>', "–" if is_empty else said(task))
 
     @display(description="Who called whom")
-    def over_time(self, task: Task) -> SafeString:
+    def over_time(self, task: Task) -> SafeString | str:
         """The tree of agents, models, tools and people as bars."""
         if task.journal_pruned_at:
-            return format_html("Its journal was dropped.")
+            return "Its journal was dropped."
         lines = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("at", "type", "data")
         found = timeline.spans((at, e.from_json(kind, data)) for at, kind, data in lines)
         shown = timeline.rows(found[:MOST_SPANS], timezone.now())
