@@ -112,10 +112,10 @@ class TaskAdmin(ReadOnly):
         return context
 
     @display(description="Replay")
-    def replays(self, task: Task) -> SafeString:
+    def replays(self, task: Task) -> SafeString | str:
         """Where the task can be replayed and forked, and where its forks are."""
         if not task.is_final:
-            return format_html("When it has ended.")
+            return "When it has ended."
         forks = [(reverse("admin:agents_task_forked", args=[pk]), step) for pk, step in _forks(task)]
         return format_html(
             '<a href="{}" class="text-primary-600">Replay or fork</a>{}',
