@@ -26,6 +26,10 @@ DANGEROUS = frozenset([
     "accounts_apikey_add", "accounts_apikey_rotate", "accounts_client_new_webhook_secret",
 ])  # fmt: skip
 """The console's pages that want a password not older than FRESH_SECONDS, by the names of their addresses."""
+DANGEROUS_WHEN_SENT = frozenset([
+    "auth_user_changelist", "auth_group_changelist", "accounts_apikey_changelist", "accounts_apikey_change",
+])  # fmt: skip
+"""Those that anybody may look at, and that want it for what is done there, such as revoking the chosen keys."""
 
 
 class PasswordForm(forms.Form):
@@ -36,9 +40,11 @@ class PasswordForm(forms.Form):
     )
 
 
-def is_fresh(request: HttpRequest) -> bool:
-    """Whether the operator gave the password a short while ago."""
-    return bool(time.time() - request.session.get(CONFIRMED_AT, 0) < FRESH_SECONDS)
+def is_due(request: HttpRequest) -> bool:
+    """Whether the operator has to give the password again for this request."""
+    name = request.resolver_match.url_name if request.resolver_match else ""
+    is_dangerous = name in DANGEROUS or (name in DANGEROUS_WHEN_SENT and request.method == "POST")
+    return is_dangerous and bool(time.time() - request.session.get(CONFIRMED_AT, 0) >= FRESH_SECONDS)
 
 
 def page(request: HttpRequest) -> HttpResponse:

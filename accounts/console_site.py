@@ -15,7 +15,7 @@ from accounts import confirming, edge, second_factor
 from accounts.login_form import LoginForm
 
 View = Callable[..., HttpResponse]
-ALWAYS = frozenset(["second_factor", "logout"])
+ALWAYS = frozenset(["second_factor", "confirm", "logout"])
 """Pages of an operator who has to set up a second factor first."""
 
 
@@ -55,7 +55,7 @@ class ConsoleSite(UnfoldAdminSite):
             name = request.resolver_match.url_name if request.resolver_match else ""
             if name not in ALWAYS and second_factor.is_missing(request):
                 return HttpResponseRedirect(reverse("admin:second_factor"))
-            if name in confirming.DANGEROUS and not confirming.is_fresh(request):
+            if confirming.is_due(request):
                 back = request.get_full_path()
                 return HttpResponseRedirect(f"{reverse('admin:confirm')}?{urlencode({'next': back})}")
             return inner(request, *args, **kwargs)
