@@ -72,18 +72,8 @@ def record(actor: Actor, action: str, subject: models.Model, *, before: Mapping[
     changes = {
         name: [before.get(name), after.get(name)] for name in {**before, **after} if before.get(name) != after.get(name)
     }
-    if not changes:
-        return
-    AuditEntry.objects.create(
-        actor_kind=actor.kind,
-        actor=actor.name,
-        action=action,
-        subject_kind=str(_meta(subject).verbose_name),
-        subject_id=str(subject.pk or before.get("id", "")),
-        subject=str(subject)[:200],
-        changes=changes,
-        request_id=actor.request_id,
-    )
+    if changes:
+        note(actor, action, subject, changes)
 
 
 def note(actor: Actor, action: str, subject: models.Model, changes: Mapping[str, Any] | None = None) -> None:
@@ -93,7 +83,7 @@ def note(actor: Actor, action: str, subject: models.Model, changes: Mapping[str,
         actor=actor.name,
         action=action,
         subject_kind=str(_meta(subject).verbose_name),
-        subject_id=str(subject.pk),
+        subject_id=str(subject.pk or (changes or {}).get("id", [""])[0]),
         subject=str(subject)[:200],
         changes=dict(changes or {}),
         request_id=actor.request_id,
