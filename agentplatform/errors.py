@@ -73,9 +73,16 @@ class MalformedJson(PlatformError):
 class InjectionDetected(PlatformError):
     status, code, title = 400, "prompt_injection_detected", "Prompt injection detected"
 
-    def __init__(self, *, rule: str, score: float, members: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "The text reads as an attempt to override the agent's instructions.",
+        *,
+        rule: str,
+        score: float,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(
-            "The text reads as an attempt to override the agent's instructions.",
+            detail,
             members={"rule": rule, "score": score, **(members or {})},
         )
 

@@ -229,7 +229,7 @@ def _ended(task: Task, headers: dict[str, str]) -> HttpResponse:
     elif task.exit_reason == "guardrail_blocked" and task.guard_rule == OFF_TOPIC:
         error = Forbidden(told, members={"rule": OFF_TOPIC, "task": members})
     elif task.exit_reason == "guardrail_blocked":
-        error = InjectionDetected(rule=task.guard_rule or "mid_run", score=1.0, members={"task": members})
+        error = InjectionDetected(told, rule=task.guard_rule or "mid_run", score=1.0, members={"task": members})
     else:
         error = TaskFailed(task.exit_reason, told, members)
     error.headers |= headers

@@ -34,6 +34,7 @@ def test_block_holds_it_back(alice: Persona, model: ScriptedModel, counted: Coun
         "prompt_injection_detected",
         "leaked_instructions",
     )
+    assert problem["detail"] == "The result was held back (leaked_instructions)."
     task = alice.status(problem["task"]["task_id"], include="steps").json()
     assert (task["status"], task["exit_reason"]) == ("failed", "guardrail_blocked")
     assert task["error"]["message"] == "The result was held back (leaked_instructions)."
