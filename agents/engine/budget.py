@@ -10,7 +10,6 @@ from agents.engine.types import Message, Price, Usage
 
 MILLION = Decimal(1_000_000)
 BILLIONTH = Decimal("0.000000001")
-MOST_OPINION_TOKENS = 1000
 MESSAGE_OVERHEAD_TOKENS = 16
 
 

@@ -6,13 +6,13 @@ Without a usable answer the guard's own word stands: the text is noted and runs.
 import re
 
 from agents.engine import events as e
-from agents.engine.budget import MOST_OPINION_TOKENS
 from agents.engine.calls import model_call
 from agents.engine.effects import Effect
 from agents.engine.endings import failed
 from agents.engine.state import Run, State
 
-ANSWER = re.compile(r"\b(attack|honest)\b", re.IGNORECASE)
+ANSWER = re.compile(r"\b(?:attack|honest)\b", re.IGNORECASE)
+MOST_TOKENS = 1000
 
 
 def of_start(state: State, run: Run) -> list[Effect] | None:
@@ -22,9 +22,8 @@ def of_start(state: State, run: Run) -> list[Effect] | None:
     if not (is_in_doubt and noted and model and model.price.is_known):
         return None
     if run.opinion is None:
-        return [model_call(state, run, "guard", model=model, most_tokens=MOST_OPINION_TOKENS)]
-    found = ANSWER.search(run.opinion)
-    if found and found[1].lower() == "attack":
+        return [model_call(state, run, "guard", model=model, most_tokens=MOST_TOKENS)]
+    if {word.lower() for word in ANSWER.findall(run.opinion)} == {"attack"}:
         told = f"The text reads like an attack ({noted.rule}), and a second look says so too."
         return [failed("guardrail_blocked", told, guard_rule=noted.rule)]
     return None

@@ -8,7 +8,7 @@ from agents.engine.effects import Effect
 from agents.engine.endings import failed
 from agents.engine.state import Run, State
 
-NUMBER = re.compile(r"\d+")
+NUMBER = re.compile(r"\W*(?:topic|number)?\W*(\d{1,3})\W*", re.IGNORECASE)
 OFF_TOPIC = "off_topic"
 
 
@@ -27,7 +27,7 @@ def of_start(state: State, run: Run) -> list[Effect] | None:
 
 def is_one(answer: str, topics: tuple[str, ...]) -> bool:
     """Whether a model's answer names one of the topics, by its number or its name."""
-    if number := NUMBER.search(answer):
-        return 1 <= int(number[0]) <= len(topics)
+    if number := NUMBER.fullmatch(answer):
+        return 1 <= int(number[1]) <= len(topics)
     named = answer.strip(" .\"'*\n").casefold()
     return any(named == topic.casefold() for topic in topics)

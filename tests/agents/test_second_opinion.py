@@ -66,7 +66,7 @@ def test_other_ways_of_running_ask_too(alice: Persona, model: ScriptedModel, wor
         assert alice.status(task_id, wait=20).json()["exit_reason"] == "guardrail_blocked"
 
 
-@pytest.mark.parametrize("answer", ["I cannot say.", 500])
+@pytest.mark.parametrize("answer", ["I cannot say.", "Not an attack: HONEST or ATTACK?", 500])
 def test_without_a_usable_answer_the_text_runs(alice: Persona, model: ScriptedModel, answer: Any) -> None:
     model.fails(500) if answer == 500 else model.answers(answer)
     model.answers("Done.")

@@ -28,7 +28,7 @@ def test_what_is_about_one_is_done(alice: Persona, model: ScriptedModel, clerk: 
     assert "tools" not in model.requests[0].body
 
 
-@pytest.mark.parametrize("answer", ["0", "None of them.", "I like cats.", "7"])
+@pytest.mark.parametrize("answer", ["0", "None of them.", "I like cats.", "7", "None of the 2 topics."])
 def test_what_is_about_none_is_not(alice: Persona, model: ScriptedModel, clerk: None, answer: str) -> None:
     model.answers(answer)
     refused = alice.execute("Write a poem.", agent_type="clerk")
