@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Avg, Count
 from django.db.models.functions import Now
 
-from accounts.models import Refusal
+from accounts.models import Client, Refusal
 from accounts.money.models import Balance
 from agentplatform.doctor.examining import bounded
 from agents import outbox, presence
@@ -116,7 +116,7 @@ def figures(stretch: Stretch) -> Figures:
     with bounded():
         found = Figures(stretch)
         _look_around(found)
-        (_of_tasks if stretch.is_short else _of_days)(found)
+        _of_the_past(found)
         since = Now() - stretch.length
         refusals = Refusal.objects.filter(at__gt=since).values_list("code").annotate(count=Count("pk"))
         found.refusals = list(refusals.order_by("-count", "code")[:SHOWN])
@@ -162,82 +162,61 @@ OF_TASKS = f"""
     FROM (SELECT *, date_bin(%(bar)s::interval, created_at, 'epoch') AS bar FROM newest) AS task
     GROUP BY GROUPING SETS ((), (agent_type), (client_id), (exit_reason), (bar))
 """  # noqa: S608  # made of our own constants
-ALL, BY_AGENT, BY_CLIENT, BY_REASON, BY_BAR = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
+ALL, BY_AGENT, BY_CLIENT, BY_BAR = 0b1111, 0b0111, 0b1011, 0b1110
 
 
-def _of_tasks(found: Figures) -> None:
+OF_DAYS = """
+    SELECT GROUPING(agent_type, client_id, reason, bar), agent_type, client_id, reason, bar, sum(completed)::bigint,
+        sum(failed)::bigint, sum(cancelled)::bigint, sum(cached)::bigint, sum(input_tokens + output_tokens)::bigint,
+        sum(cost_usd), NULL, count(*)
+    FROM (
+        SELECT agent_type, client_id, NULL AS reason, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar,
+            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_dailyusage WHERE day > (now() - %(length)s::interval)::date
+        UNION ALL
+        SELECT agent_type, client_id, NULL, date_bin(%(bar)s::interval, day::timestamptz, 'epoch'),
+            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_endedtask WHERE day > (now() - %(length)s::interval)::date
+    ) AS used
+    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (bar), (reason))
+"""
+
+
+def _of_the_past(found: Figures) -> None:
+    """What became of tasks: single ones of a short stretch, sums of days of a longer one."""
     stretch, bars = found.stretch, dict[datetime, Line]()
     clients: dict[Any, Line] = {}
     with connection.cursor() as cursor:
-        cursor.execute(OF_TASKS, {**_lengths(stretch), "most": MOST_TASKS})
+        query = OF_TASKS if stretch.is_short else OF_DAYS
+        cursor.execute(query, {**_lengths(stretch), "most": MOST_TASKS})
         for kind, agent, client, reason, bar, *counts, seconds, count in cursor.fetchall():
             line = _line(agent, counts, seconds or (None, None, None))
             if kind == ALL:
-                found.total, found.is_cut = line, count >= MOST_TASKS
+                found.total, found.is_cut = line, stretch.is_short and count >= MOST_TASKS
             elif kind == BY_AGENT:
                 found.agents.append(line)
             elif kind == BY_CLIENT:
                 clients[client] = line
-            elif kind == BY_REASON:
-                found.reasons += [(reason, count)] if reason not in ("", "completed") else []
             elif kind == BY_BAR:
                 bars[bar] = line
-    _finish(found, clients, bars)
-
-
-OF_DAYS = """
-    SELECT GROUPING(agent_type, client_id, bar), agent_type, client_id, bar, sum(completed)::bigint, sum(failed)::bigint,
-        sum(cancelled)::bigint, sum(cached)::bigint, sum(input_tokens + output_tokens)::bigint, sum(cost_usd)
-    FROM (
-        SELECT agent_type, client_id, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar,
-            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
-        FROM usage_dailyusage WHERE day > (now() - %(length)s::interval)::date
-        UNION ALL
-        SELECT agent_type, client_id, date_bin(%(bar)s::interval, day::timestamptz, 'epoch'),
-            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
-        FROM usage_endedtask WHERE day > (now() - %(length)s::interval)::date
-    ) AS used
-    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (bar))
-"""
-
-
-def _of_days(found: Figures) -> None:
-    stretch, bars = found.stretch, dict[datetime, Line]()
-    clients: dict[Any, Line] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(OF_DAYS, _lengths(stretch))
-        for kind, agent, client, bar, *counts in cursor.fetchall():
-            line = _line(agent, [count or 0 for count in counts])
-            if kind == 0b111:
-                found.total = line
-            elif kind == 0b011:
-                found.agents.append(line)
-            elif kind == 0b101:
-                clients[client] = line
-            else:
-                bars[bar] = line
-    _finish(found, clients, bars)
-
-
-def _lengths(stretch: Stretch) -> dict[str, str]:
-    return {"length": f"{stretch.length.total_seconds()} s", "bar": f"{stretch.bar.total_seconds()} s"}
-
-
-def _line(name: str | None, counts: Sequence[Any], seconds: Sequence[float | None] = (None, None, None)) -> Line:
-    completed, failed, cancelled, cached, tokens, cost = counts
-    return Line(name or "", completed, failed, cancelled, cached, tokens, cost or Decimal(0), *seconds)
-
-
-def _finish(found: Figures, clients: dict[Any, Line], bars: dict[datetime, Line]) -> None:
-    from accounts.models import Client
-
+            elif reason not in (None, "", "completed"):
+                found.reasons.append((reason, count))
     names = dict(Client.objects.filter(pk__in=list(clients)).values_list("pk", "name"))
     for key, line in clients.items():
         line.name = names.get(key, "–")
     found.agents = _largest(found.agents)
     found.clients = _largest(clients.values())
     found.reasons = sorted(found.reasons, key=lambda pair: -pair[1])[:SHOWN]
-    found.bars = list(_chart(found.stretch, bars))
+    found.bars = list(_chart(stretch, bars))
+
+
+def _lengths(stretch: Stretch) -> dict[str, str]:
+    return {"length": f"{stretch.length.total_seconds()} s", "bar": f"{stretch.bar.total_seconds()} s"}
+
+
+def _line(name: str | None, counts: Sequence[Any], seconds: Sequence[float | None]) -> Line:
+    completed, failed, cancelled, cached, tokens, cost = (count or 0 for count in counts)
+    return Line(name or "", completed, failed, cancelled, cached, tokens, Decimal(cost), *seconds)
 
 
 def _largest(lines: Iterable[Line]) -> list[Line]:
