@@ -22,7 +22,7 @@ from agents import journal
 from agents.engine.events import TaskAccepted
 from agents.guards import injection
 from agents.guards.injection.measuring import Measure, measured
-from agents.guards.injection.model import BLOCK_FROM, FLAG_FROM
+from agents.guards.injection.model import BLOCK_FROM
 from agents.guards.injection.rows import BadRows, Row, rows_in, rows_of
 from agents.models import GuardMark, Task
 
@@ -101,7 +101,7 @@ class GuardMarkAdmin(Audited):
             if "mark" in request.POST and text:
                 return self._mark_text(request, text)
             if text:
-                context["tried"], context["tried_text"] = injection.check(text), text
+                context["tried"] = injection.check(text)
             if rows := form.cleaned_data["file"]:
                 wanted = "file"
         if rows is None:
@@ -160,7 +160,6 @@ def _measured(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "measure": measure,
         "shares": _shares(measure),
-        "flag_from": FLAG_FROM,
         "block_from": BLOCK_FROM,
         "rows": [
             {"score": each, "is_attack": row.is_attack, "text": row.text[:SHOWN_CHARACTERS], "kind": row.kind}
@@ -170,12 +169,10 @@ def _measured(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _shares(measure: Measure) -> list[tuple[str, str]]:
-    named = (
-        ("Attacks found while 1 % of the honest texts are hit", measure.recall_at_1pct_fpr),
-        ("Area under the curve", measure.auc),
-    )
-    told = [
-        (name, f"{value:.1%}" if "Area" not in name else f"{value:.3f}") for name, value in named if value is not None
-    ]
+    told = []
+    if measure.recall_at_1pct_fpr is not None:
+        told.append(("Attacks found while 1 % of the honest texts are hit", f"{measure.recall_at_1pct_fpr:.1%}"))
+    if measure.auc is not None:
+        told.append(("Area under the curve", f"{measure.auc:.3f}"))
     latency = measure.latency_ms
     return [*told, ("Milliseconds a text, median and 95 %", f"{latency.p50:g}, {latency.p95:g}")]

@@ -159,7 +159,7 @@ class TaskAdmin(ReadOnly):
         if task.journal_pruned_at:
             return "Its journal was dropped."
         lines = Event.objects.filter(task_id=task.pk).order_by("seq").values_list("at", "type", "data")
-        found = timeline.spans((at, e.from_json(kind, data)) for at, kind, data in lines)
+        found = timeline.spans((at, e.from_json(kind, data)) for at, kind, data in lines if kind in e.TYPES)
         shown = timeline.rows(found[:MOST_SPANS], timezone.now())
         return render_to_string("agents/timeline.html", {"rows": shown, "left_out": len(found) - len(shown)})
 
