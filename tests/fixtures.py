@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import django.test
 import httpx
@@ -29,6 +29,7 @@ import redis
 from celery.contrib.testing.worker import start_worker
 from celery.worker import state
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from prometheus_client.parser import text_string_to_metric_families
@@ -147,6 +148,15 @@ def charlie(persona: Callable[[personas.Identity], Persona], database: World) ->
 def newcomer(persona: Callable[[personas.Identity], Persona]) -> Callable[..., Persona]:
     """`newcomer("dora", tier="basic", scopes=["read"])`: one more client with a key; further fields are the key's."""
     return lambda name="dora", **fields: persona(personas.new_client(name, **fields))
+
+
+@pytest.fixture
+def nobody_locked_out(database: World) -> Iterator[None]:
+    """No operator's name is locked when a test begins, or after it."""
+    locks = cast(Any, cache)  # django-redis has more than Django's own
+    locks.delete_pattern("*axes*")
+    yield
+    locks.delete_pattern("*axes*")
 
 
 @pytest.fixture

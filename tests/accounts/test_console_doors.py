@@ -2,14 +2,12 @@
 
 import re
 from base64 import b32decode
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
@@ -23,15 +21,8 @@ from tests.api import Persona
 from tests.outages import redis_away
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
 
+pytestmark = pytest.mark.usefixtures("nobody_locked_out")
 PAGE = "/admin/second-factor/"
-
-
-@pytest.fixture(autouse=True)
-def forgotten(database: object) -> Iterator[None]:
-    """Nobody is locked out when a test begins, or after it."""
-    cache.delete_pattern("*axes*")  # type: ignore[attr-defined]  # django-redis has it
-    yield
-    cache.delete_pattern("*axes*")  # type: ignore[attr-defined]  # django-redis has it
 
 
 def signs_in(client: Client, **fields: str) -> Any:

@@ -61,3 +61,17 @@ def page(browser: Browser, api: Api) -> Iterator[Page]:
         page.on("request", note_request)
         yield page
     assert troubles == []
+
+
+@pytest.fixture
+def console(page: Page) -> Page:
+    """The console, wide, with the operator signed in."""
+    # Here, since this file is read before Django is set up.
+    from tests.personas import OPERATOR, OPERATOR_PASSWORD
+
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(OPERATOR)
+    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    return page

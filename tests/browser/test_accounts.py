@@ -1,35 +1,14 @@
 """Keys and refusals in the console, as an operator sees them."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from accounts import keys
 from accounts.models import Refusal
 from tests.api import Persona
-from tests.personas import OPERATOR, OPERATOR_PASSWORD
+from tests.browser.pictures import pictured
 from tests.waiting import eventually
-
-# Where the documentation's pictures are written, when somebody wants new ones.
-PICTURES = os.environ.get("PICTURES")
-
-
-def pictured(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / name, caret="initial")
-
-
-@pytest.fixture
-def console(page: Page) -> Page:
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto("/admin/")
-    page.get_by_label("Username").fill(OPERATOR)
-    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    return page
 
 
 def test_an_operator_makes_a_key(console: Page, alice: Persona) -> None:

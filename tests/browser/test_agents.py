@@ -1,34 +1,13 @@
 """An agent's life in the console, as an operator sees it."""
 
-import os
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import Page, expect
 
 from agents.models import Agent, AgentVersion
 from tests.agents.making import draft, published
-from tests.personas import OPERATOR, OPERATOR_PASSWORD
+from tests.browser.pictures import pictured
 
-# Where the documentation's pictures are written, when somebody wants new ones.
-PICTURES = os.environ.get("PICTURES")
 FIRST = "You write short poems.\nRhyme where it comes easily.\nName no living person.\nTwelve lines at most."
 SECOND = "You write short poems.\nRhyme every second line.\nName no living person.\nEight lines at most.\nGive a title."
-
-
-def pictured(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / name, full_page=True)
-
-
-@pytest.fixture
-def console(page: Page) -> Page:
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto("/admin/")
-    page.get_by_label("Username").fill(OPERATOR)
-    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    return page
 
 
 def test_an_operator_makes_an_agent(console: Page) -> None:
@@ -45,7 +24,7 @@ def test_an_operator_makes_an_agent(console: Page) -> None:
     console.get_by_label("Model settings").fill('{"top_p": 0.9}')
     console.get_by_role("button", name="Save and continue editing").click()
     expect(console.get_by_text("is a draft: it can be changed")).to_be_visible()
-    pictured(console, "version.png")
+    pictured(console, "version.png", full_page=True)
     console.get_by_role("button", name="Publish").click()
     expect(console.get_by_text("poet v1 is published. New tasks run it within seconds.")).to_be_visible()
     assert AgentVersion.objects.get(agent__slug="poet").tools == ["calculator"]
@@ -57,12 +36,12 @@ def test_an_operator_compares_tries_out_and_rolls_back(console: Page) -> None:
     draft("poet", description="Writes sonnets.", instructions=f"{SECOND}\nFourteen lines.", model="gpt-4.1")
     agent = Agent.objects.get(slug="poet")
     console.goto(f"/admin/agents/agent/{agent.pk}/change/")
-    pictured(console, "agent.png")
+    pictured(console, "agent.png", full_page=True)
     console.get_by_label("old", exact=True).nth(2).check()
     console.get_by_label("new", exact=True).nth(1).check()
     console.get_by_role("button", name="Compare the two chosen").click()
     expect(console.get_by_text("Rhyme every second line.")).to_be_visible()
-    pictured(console, "compare.png")
+    pictured(console, "compare.png", full_page=True)
     assert f"/admin/agents/agent/{agent.pk}/compare/?" in console.url
     console.go_back()
     console.get_by_label("Percent of new tasks that run v3").fill("25")

@@ -27,7 +27,7 @@ from agents.mcp_servers.models import McpServer, McpTool
 from agents.models import GuardMark
 from tests.agents.making import draft, published
 from tests.api import Persona
-from tests.personas import OPERATOR, OPERATOR_PASSWORD
+from tests.personas import OPERATOR
 from tests.scripted_model import ScriptedModel, tool_call
 from tests.security.markup import ALL, TEXTS
 
@@ -119,16 +119,6 @@ def pages() -> Iterator[str]:
             yield reverse(f"{name}_history", args=[row.pk])
             if table.has_delete_permission(request, row):
                 yield reverse(f"{name}_delete", args=[row.pk])
-
-
-@pytest.fixture
-def console(page: Page) -> Page:
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto("/admin/")
-    page.get_by_label("Username").fill(OPERATOR)
-    page.get_by_label("Password").fill(OPERATOR_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    return page
 
 
 @pytest.mark.timeout(300)

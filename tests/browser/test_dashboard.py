@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -9,12 +10,12 @@ from playwright.sync_api import Page, expect
 
 from agents.models import Process, Task
 from tests.api import Persona
-from tests.browser.test_accounts import console, pictured  # noqa: F401  # a fixture
+from tests.browser.pictures import pictured
 from tests.scripted_model import ScriptedModel
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (1280, "dark")])
-def test_a_busy_day(console: Page, alice: Persona, model: ScriptedModel, width: int, scheme: str) -> None:  # noqa: F811
+def test_a_busy_day(console: Page, alice: Persona, model: ScriptedModel, width: int, scheme: Any) -> None:
     Process.objects.create(name="worker@here:1", kind="worker", seen_at=Now(), running_tasks=3)
     for number in range(12):
         model.fails(400) if number % 5 == 4 else model.answers("Done.")
@@ -24,7 +25,7 @@ def test_a_busy_day(console: Page, alice: Persona, model: ScriptedModel, width: 
             created_at=Now() - timedelta(hours=place % 7),
             completed_at=Now() - timedelta(hours=place % 7, seconds=-place),
         )
-    console.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a parameter
+    console.emulate_media(color_scheme=scheme)
     console.set_viewport_size({"width": width, "height": 900})
     console.goto("/admin/")
     expect(console.get_by_text("Running", exact=True)).to_be_visible()
@@ -33,14 +34,14 @@ def test_a_busy_day(console: Page, alice: Persona, model: ScriptedModel, width: 
     assert console.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_a_first_day(console: Page) -> None:  # noqa: F811
+def test_a_first_day(console: Page) -> None:
     console.set_viewport_size({"width": 1280, "height": 900})
     console.goto("/admin/?over=week")
     expect(console.get_by_text("No task has ended.").first).to_be_visible()
     pictured(console, "dashboard-empty.png")
 
 
-def test_it_is_alive(console: Page, alice: Persona) -> None:  # noqa: F811
+def test_it_is_alive(console: Page, alice: Persona) -> None:
     console.clock.install()
     console.goto("/admin/?over=hour")
     ended = console.locator(".cards > div", has_text="Ended")

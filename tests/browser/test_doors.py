@@ -1,23 +1,16 @@
 """The console's second factor and confirmation, as an operator goes through them."""
 
 from base64 import b32decode
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django_otp.oath import totp
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accounts import pictured
+from tests.browser.pictures import pictured
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
 
-
-@pytest.fixture(autouse=True)
-def forgotten(database: object) -> Iterator[None]:
-    cache.delete_pattern("*axes*")  # type: ignore[attr-defined]  # django-redis has it
-    yield
-    cache.delete_pattern("*axes*")  # type: ignore[attr-defined]  # django-redis has it
+pytestmark = pytest.mark.usefixtures("nobody_locked_out")
 
 
 def sign_in(page: Page, code: str = "") -> None:

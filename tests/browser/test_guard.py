@@ -3,11 +3,11 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_accounts import console, pictured  # noqa: F401  # a fixture
+from tests.browser.pictures import pictured
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_slider_shows_what_would_change(console: Page, width: int) -> None:  # noqa: F811  # the fixture
+def test_the_slider_shows_what_would_change(console: Page, width: int) -> None:
     console.set_viewport_size({"width": width, "height": 900})
     console.goto("/admin/agents/guardmark/measure/")
     slider = console.get_by_label("Move it to see what would change")

@@ -5,12 +5,12 @@ from playwright.sync_api import Page, expect
 
 from tests.agents.making import published
 from tests.api import Persona
-from tests.browser.test_accounts import console, pictured  # noqa: F401  # a fixture
+from tests.browser.pictures import pictured
 from tests.scripted_model import ScriptedModel, tool_call
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_tree_is_read_at_a_glance(console: Page, alice: Persona, model: ScriptedModel, width: int) -> None:  # noqa: F811
+def test_the_tree_is_read_at_a_glance(console: Page, alice: Persona, model: ScriptedModel, width: int) -> None:
     published("adder", tools=["calculator"])
     published("boss", delegates=["adder"])
     model.answers(
