@@ -18,7 +18,7 @@ from accounts.models import Client
 from agentplatform.errors import Conflict, NotFound
 from agents import retention
 from agents.conversations.models import Conversation, Erasure, Place
-from agents.models import Event, Task, UnknownOutcome
+from agents.models import Event, GuardMark, Task, UnknownOutcome
 
 BATCH = 50
 TASKS = 500
@@ -102,6 +102,7 @@ def _empty(erasure: Erasure, most: int) -> int:
     telling_too = [*ids, *_forks(ids)]
     Event.objects.filter(task_id__in=telling_too).delete()
     UnknownOutcome.objects.filter(task_id__in=telling_too).update(arguments="", result="")
+    GuardMark.objects.filter(task_id__in=telling_too).delete()
     tasks = Task.objects.filter(pk__in=telling_too)
     tasks.filter(exit_reason="output_invalid").update(error=NOT_KEPT)
     tasks.update(result=None, journal_pruned_at=Now())

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from agents import sweeper
 from agents.conversations import forgetting
 from agents.conversations.models import Conversation, Turn
-from agents.models import Event, Task
+from agents.models import Event, GuardMark, Task
 from tests.agents.conversations.conftest import said, talk
 from tests.api import Persona
 
@@ -22,6 +22,8 @@ def pass_days(days: int) -> None:
 def test_after_its_days_it_goes_with_what_its_tasks_keep_of_it(alice: Persona, settings: Settings) -> None:
     settings.CONVERSATION_RETENTION_DAYS = 30
     conversation_id = talk(alice, "Hello.")
+    marked = Task.objects.get()
+    GuardMark.objects.create(text="Hello.", is_attack=False, task=marked, marked_by="operator")
     pass_days(29)
     assert sweeper.sweep()["conversations_pruned"] == 0
     pass_days(2)
@@ -29,6 +31,7 @@ def test_after_its_days_it_goes_with_what_its_tasks_keep_of_it(alice: Persona, s
     swept = sweeper.sweep()
     assert (swept["conversations_pruned"], swept["conversations_erased"]) == (1, 1)
     assert said(conversation_id) == []
+    assert not GuardMark.objects.exists(), "nor is it kept to measure the guard"
     assert len(said(used)) == 2
     assert [task.result for task in Task.objects.order_by("created_at")] == [None, "An answer to: Still here."]
     assert Event.objects.values("task_id").distinct().count() == 1
