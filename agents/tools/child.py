@@ -75,10 +75,11 @@ async def _read(
     stream: asyncio.StreamReader, into: bytearray, process: asyncio.subprocess.Process, max_bytes: int
 ) -> None:
     while chunk := await stream.read(CHUNK_BYTES):
+        if len(into) > max_bytes:
+            continue  # to the end: before Python 3.12.4 a process counts as running while its output waits to be read
         into += chunk
         if len(into) > max_bytes:
             _kill(process)
-            return
 
 
 async def _write(stream: asyncio.StreamWriter, given: bytes) -> None:

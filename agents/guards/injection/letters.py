@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 TABLE = Path(__file__).with_name("letters.npy")
 BITS = 18
 SIZES = (3, 4, 5, 6)
-MOST_BYTES = 20_000
 FEWEST = 160
 """Runs below which a text says less: two words are no proof of anything."""
 WINDOW = 400
@@ -58,7 +57,7 @@ class Letters:
 
 def spelt(normal: str) -> bytes:
     """The text's bytes with single spaces, and one at both ends."""
-    return f" {' '.join(normal.split())} ".encode(errors="replace")[:MOST_BYTES]
+    return f" {' '.join(normal.split())} ".encode(errors="replace")
 
 
 def hashed(raw: bytes) -> list[Places]:

@@ -37,6 +37,8 @@ def test_letters_learn_from_examples() -> None:
     assert letters.strength(hidden) > letters.strength(hidden.replace(attack, "")) + 0.5, (
         "a window of a long text counts"
     )
+    far = "the minutes of the meeting follow. " * 700
+    assert letters.strength(far + attack) > letters.strength(far) + 0.5, "however far into the text it stands"
     assert letters.strength(attack * 3) < letters.strength(attack) + 1, "what is repeated counts once"
 
 
