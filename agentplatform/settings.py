@@ -422,6 +422,7 @@ INSTALLED_APPS = [
     "agents.webhooks",
     "agents.knowledge",
     "agents.http_apis",
+    "agents.evals",
     "feedback",
 ]
 
@@ -630,6 +631,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Agents", "smart_toy", "agents_agent"),
                     _link("Versions", "history", "agents_agentversion"),
+                    _link("Data sets", "fact_check", "evals_dataset"),
+                    _link("Runs", "labs", "evals_run"),
                     _link("MCP servers", "hub", "mcp_servers_mcpserver"),
                     _link("MCP tools", "build", "mcp_servers_mcptool"),
                     _link("HTTP APIs", "api", "http_apis_httpapi"),

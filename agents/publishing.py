@@ -19,6 +19,7 @@ from agentplatform.errors import FieldError
 from agents import content, prices
 from agents.code import declaring
 from agents.cycles import told, way_back
+from agents.evals import gate
 from agents.models import Agent, AgentVersion, Task
 from agents.tools import registry, sources
 
@@ -230,8 +231,12 @@ def _refuse_code(version: AgentVersion) -> None:
 
 
 def _require_fit(version: AgentVersion) -> None:
-    """Drafts have to be right. What was offered before may be again at once, though a tool of it is gone since."""
-    if version.status == Status.DRAFT and (found := faults(version)):
+    """Drafts have to be right, and to pass their data sets.
+
+    What was published before may be again at once, though a tool of it is gone since, or a case has come.
+    """
+    found = faults(version) if version.status == Status.DRAFT else []
+    if found := found or ([] if version.published_at else gate.why_closed(version)):
         raise ValidationError([f"{version} cannot be offered. {fault}" for fault in found])
 
 

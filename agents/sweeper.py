@@ -20,6 +20,7 @@ from agents.approvals import answering
 from agents.approvals.models import Approval
 from agents.conversations import forgetting
 from agents.engine import events as e
+from agents.evals import running as evals
 from agents.knowledge import waiting as documents
 from agents.models import Task, UnknownOutcome
 from agents.usage import rollup
@@ -131,6 +132,7 @@ REMINDING: Chores = {
     "republished": outbox.republish,
     "documents_taken_back": documents.take_back,
     "documents_announced": documents.remind,
+    "eval_cases_moved": evals.advance,
 }
 FORGETTING: Chores = {
     "usage_rolled_up": rollup.roll_up,
@@ -141,6 +143,7 @@ FORGETTING: Chores = {
     "deliveries_pruned": deliveries.prune,
     "conversations_pruned": forgetting.prune,
     "conversations_erased": forgetting.erase,
+    "eval_runs_pruned": evals.prune,
     "slots_held": metering.hold_waiting,
 }
 ALL: Chores = {**MENDING, **REMINDING, **FORGETTING}

@@ -73,11 +73,19 @@ async def offers() -> Mapping[str, Offer]:
 async def team_of(slug: str, choose: Callable[[Offer], Offer]) -> Team | None:
     """The team of a published agent, of those versions that `choose` takes; None when there is no such agent."""
     known = await offers()
-    if slug not in known:
-        return None
-    lead = choose(known[slug])
-    members: dict[str, AgentSpec] = {}
-    waiting = [slug]
+    return _team(choose(known[slug]), known, choose) if slug in known else None
+
+
+def team_around(version: AgentVersion) -> Team:
+    """The team of any version, a draft as well, with whom it calls as published now. To be run through `in_database`."""
+    known = _published()
+    registry.read(_tools([version]))
+    return _team(_offer(version, set(known)), known, lambda offer: offer)
+
+
+def _team(lead: Offer, known: Mapping[str, Offer], choose: Callable[[Offer], Offer]) -> Team:
+    members = {lead.spec.slug: lead.spec}
+    waiting = [*lead.spec.delegates, *lead.spec.handoffs]
     while waiting:
         name = waiting.pop()
         if name in known and name not in members:

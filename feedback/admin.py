@@ -71,6 +71,7 @@ class FeedbackAdmin(ModelAdmin):
     list_filter: ClassVar = [RatingFilter, AgentFilter, "created_at", CLIENT_FILTER, TagFilter]
     list_select_related: ClassVar = ["task", "client"]
     list_before_template = "feedback/averages.html"
+    change_form_outer_after_template = "feedback/case.html"
     search_fields: ClassVar = ["comment", "correction"]
     search_help_text = "Words of the comment or the correction."
     fields: ClassVar = [*ABOUT, "rating", "comment", "listed_tags", "correction", "created_at", "updated_at"]

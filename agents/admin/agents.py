@@ -15,6 +15,7 @@ from accounts.admin.audit import Audited
 from agents import comparing, publishing
 from agents.admin import exchange, life
 from agents.code import declaring
+from agents.evals import side_by_side
 from agents.models import Agent, AgentVersion
 
 SHOWN_VERSIONS = 50
@@ -130,6 +131,8 @@ def _versions(agent: Agent, *, may: bool) -> dict[str, Any]:
         "is_more": len(found) > SHOWN_VERSIONS,
         "published": published,
         "candidate": candidate,
+        "data_sets": agent.data_sets.all(),
+        "side_by_side": side_by_side.compared(published, candidate) if published and candidate else [],
         "rollback": publishing.before_published(agent) if may else None,
         "warnings": [
             (version, told) for version in (published, candidate) if version for told in publishing.warnings(version)

@@ -58,7 +58,7 @@ class TaskAdmin(ReadOnly):
     list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost", "ran", "created_at")
     list_filter = ("status", "agent_type", "mode", "exit_reason", GuardFilter)
     list_select_related = ("client",)
-    change_form_outer_after_template = "agents/task_mark.html"
+    change_form_outer_after_template = "agents/task_after.html"
     search_fields = ("=id", "=request_id", "=conversation_id")
     search_help_text = "A task's, request's or conversation's id"
     show_full_result_count = False

@@ -13,6 +13,7 @@ from accounts.admin.audit import Audited
 from agents import publishing
 from agents.admin import life
 from agents.admin.version_form import AgentVersionForm
+from agents.evals import gate
 from agents.models import Agent, AgentVersion
 
 STATUS_COLOURS = {"draft": "info", "published": "success", "candidate": "warning", "retired": "default"}
@@ -86,7 +87,10 @@ class AgentVersionAdmin(Audited):
                 "version": version,
                 "published": (published := publishing.published(version.agent)),
                 "buttons": life.buttons(version, published) if life.may(request) else None,
-                "faults": publishing.faults(version) if is_draft else [],
+                "faults": [
+                    *(publishing.faults(version) if is_draft else []),
+                    *([] if version.published_at else gate.why_closed(version)),
+                ],
                 "warnings": publishing.warnings(version),
             }
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})

@@ -18,6 +18,7 @@ from accounts.models import Client
 from agentplatform.errors import Conflict, NotFound
 from agents import retention
 from agents.conversations.models import Conversation, Erasure, Place
+from agents.evals.models import Case, Outcome
 from agents.models import Event, GuardMark, Task, UnknownOutcome
 
 BATCH = 50
@@ -103,6 +104,9 @@ def _empty(erasure: Erasure, most: int) -> int:
     Event.objects.filter(task_id__in=telling_too).delete()
     UnknownOutcome.objects.filter(task_id__in=telling_too).update(arguments="", result="")
     GuardMark.objects.filter(task_id__in=telling_too).delete()
+    cases = Case.objects.filter(from_task__in=telling_too)
+    Outcome.objects.filter(case__in=cases).update(asked="", context={}, answer="", findings=[])
+    cases.delete()
     tasks = Task.objects.filter(pk__in=telling_too)
     tasks.filter(exit_reason="output_invalid").update(error=NOT_KEPT)
     tasks.update(result=None, journal_pruned_at=Now())

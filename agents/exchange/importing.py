@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from agents import content, publishing
+from agents.evals import gate
 from agents.exchange.notation import Fault
 from agents.exchange.reading import AgentEntry, VersionEntry, read_agents
 from agents.models import Agent, AgentVersion
@@ -100,6 +101,9 @@ class _Arrival:
         brought = {id(each): self._version(each, there) for each in self.entry.versions}
         offered = self.entry.offered
         if publish and offered and (version := brought[id(offered)]).status != Status.PUBLISHED:
+            if closed := [] if version.published_at else gate.why_closed(version):
+                self.done.append(f"v{version.number} is not published: {' '.join(closed)}")
+                return
             before = publishing.publish_checked(version, actor=self.actor)
             self.made = [version]
             self.done.append(f"v{version.number} is published{f' in place of v{before.number}' if before else ''}")
