@@ -85,6 +85,7 @@ class AgentVersionAdmin(Audited):
             is_draft = version.status == AgentVersion.Status.DRAFT
             shown = {
                 "version": version,
+                "is_changeable": is_draft and publishing.is_changeable(version),
                 "published": (published := publishing.published(version.agent)),
                 "buttons": life.buttons(version, published) if life.may(request) else None,
                 "faults": [

@@ -136,6 +136,12 @@ class CaseAdmin(Audited):
     readonly_fields = ("origin",)
     inlines: ClassVar = [CheckInline]
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in ("task", "context") and field:
+            field.widget.attrs["rows"] = 4
+        return field
+
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(require_POST(self.of_view))
         return [path("of/<uuid:task_id>/", view, name="evals_case_of"), *super().get_urls()]
@@ -186,7 +192,7 @@ class RunAdmin(ReadOnly, ModelAdmin):
     list_select_related = ("version__agent", "data_set__agent")
     list_display_links = ("shown_name",)
     show_full_result_count = False
-    fields = (("shown_status", "passed_of"), ("started_by", "started_at", "ended_at"))
+    fields = (("shown_status", "passed_of"), "started_by", ("started_at", "ended_at"))
     readonly_fields = ("shown_status", "passed_of")
     change_form_outer_after_template = "evals/run.html"
 

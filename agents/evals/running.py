@@ -89,10 +89,8 @@ def advance() -> int:
 def prune() -> int:
     """Drop the runs that are older than the newest of their data set that are kept. Returns how many."""
     number = Window(RowNumber(), partition_by="data_set", order_by="-pk")
-    old = (
-        Run.objects.annotate(number=number).filter(number__gt=KEPT_RUNS, status__in=ENDED).values_list("pk", flat=True)
-    )
-    return Run.objects.filter(pk__in=list(old)).delete()[1].get("evals.Run", 0)
+    old = Run.objects.annotate(number=number).filter(number__gt=KEPT_RUNS).values_list("pk", flat=True)
+    return Run.objects.filter(pk__in=list(old), status__in=ENDED).delete()[1].get("evals.Run", 0)
 
 
 @transaction.atomic
