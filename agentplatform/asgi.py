@@ -24,7 +24,7 @@ from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
 from agents import draining, running  # noqa: E402
 
-CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc")
+CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc", "/playground")
 UPLOAD_PATH = "/admin/knowledge/document/add/"
 
 

@@ -30,6 +30,7 @@ CONTENT_SECURITY_POLICY = (
 LINKS = {
     "docs": "/docs",
     "reference": "/redoc",
+    "playground": "/playground",
     "schema": "/openapi.json",
     "errors": "/docs/errors",
     "keys": "/docs/keys",

@@ -629,8 +629,15 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Agents",
                 "items": [
+                    {
+                        "title": "Playground", "icon": "play_circle",
+                        "link": reverse_lazy("admin:agents_agentversion_playground"),
+                        "permission": lambda request: request.user.has_perm("agents.change_agentversion"),
+                    },
                     _link("Agents", "smart_toy", "agents_agent"),
-                    _link("Versions", "history", "agents_agentversion"),
+                    _link("Versions", "history", "agents_agentversion")
+                    | {"active": lambda request: request.path.startswith("/admin/agents/agentversion/")
+                        and "/playground/" not in request.path},
                     _link("Data sets", "fact_check", "evals_dataset"),
                     _link("Runs", "labs", "evals_run"),
                     _link("MCP servers", "hub", "mcp_servers_mcpserver"),

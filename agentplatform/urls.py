@@ -8,6 +8,7 @@ from accounts.pages import KeysPage
 from agentplatform import docs, health, monitoring
 from agentplatform.doctor.page import doctor
 from agentplatform.views import ApiView
+from agents.pages import PlaygroundPage
 
 handler400 = "agentplatform.errors.bad_request"
 handler403 = "agentplatform.errors.permission_denied"
@@ -33,6 +34,7 @@ urlpatterns = [
     path("docs", _page(docs.SwaggerView), name="swagger"),
     path("redoc", _page(docs.RedocView), name="redoc"),
     path("docs/errors", _page(docs.ErrorsView), name="errors"),
+    path("playground", _page(PlaygroundPage), name="playground"),
     path("docs/keys", _page(KeysPage), name="keys"),
     path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),
     path("admin/", admin.site.urls),

@@ -12,6 +12,7 @@ from accounts import audit
 from accounts.admin.audit import Audited
 from agents import publishing
 from agents.admin import life
+from agents.admin.playground import Playground
 from agents.admin.version_form import AgentVersionForm
 from agents.evals import gate
 from agents.models import Agent, AgentVersion
@@ -71,7 +72,7 @@ class AgentVersionAdmin(Audited):
             )
             for name, act in life.ACTS.items()
         ]
-        return [*acts, *super().get_urls()]
+        return [*Playground(self).urls, *acts, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

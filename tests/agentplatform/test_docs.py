@@ -11,7 +11,7 @@ from agentplatform.error_reference import ENTRIES
 from tests.api import Api
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-PAGES = ["/", "/docs", "/redoc", "/docs/errors"]
+PAGES = ["/", "/docs", "/redoc", "/docs/errors", "/playground"]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -40,10 +40,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, api: Api) -> Iterator[Page]:
+def troubles() -> list[str]:
+    """What went wrong on the page; a test that has something refused takes that out."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, api: Api, troubles: list[str]) -> Iterator[Page]:
     """A fresh page on the server. The test fails when a script failed on it, or when it asked another host for anything."""
     url = str(api.base_url)
-    troubles: list[str] = []
 
     def note_message(message: ConsoleMessage) -> None:
         if message.type == "error":

@@ -22,6 +22,7 @@ OPEN = {
     "/metrics",
     "/openapi.json",
     "/docs",
+    "/playground",
     "/redoc",
     "/docs/errors",
     "/docs/keys",
