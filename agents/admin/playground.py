@@ -1,13 +1,11 @@
 """The console's playground: any version tried in the browser, as a task of the console's own that is watched while it runs."""
 
 import json
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -17,15 +15,11 @@ from pydantic import ValidationError as BadTask
 from unfold.admin import ModelAdmin
 
 from accounts.console_client import console_client
-from agentplatform.database import in_database
 from agentplatform.errors import FieldError, InvalidRequest, PlatformError, problem_response
-from agents import console_tasks, lifecycle
-from agents.admin import life
+from agents import console_tasks
+from agents.admin import life, watching
 from agents.models import AgentVersion, Task
 from agents.presenting import money
-from agents.sse import event_stream
-from agents.streaming import Appended, hub
-from agents.views import position_of
 
 MOST_VERSIONS = 300
 SEEN_FIRST = {"published": 0, "candidate": 1, "draft": 2, "retired": 3}
@@ -76,32 +70,14 @@ class Playground:
     def events(self, request: HttpRequest, task_id: UUID) -> HttpResponseBase:
         """The events of a task of the console's, as clients see those of theirs."""
         _require(request)
-        _own(task_id)
-        try:
-            after = position_of(request.headers.get("Last-Event-ID"))
-        except PlatformError as refusal:
-            return problem_response(refusal, request)
-        return async_to_sync(_stream)(task_id, after, cast(User, request.user).pk)
+        return watching.events(request, _own(task_id))
 
     def cancel(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
         """Stop a task of the console's."""
         _require(request)
         task = _own(task_id)
-        lifecycle.request_cancel(task_id, task.client_id, "operator")
-        task.refresh_from_db()
-        async_to_sync(_tell)(task)
+        watching.cancel(task)
         return JsonResponse({"task_id": str(task_id), "status": task.status})
-
-
-async def _stream(task_id: UUID, after: tuple[int, int], user_id: int) -> StreamingHttpResponse:
-    async def is_welcome() -> bool:
-        return await in_database(lambda: User.objects.filter(pk=user_id, is_active=True, is_staff=True).exists())
-
-    return event_stream(task_id, after=after, with_delegates=True, is_welcome=is_welcome)
-
-
-async def _tell(task: Task) -> None:
-    hub().tell(task.pk, Appended(task.last_seq), is_shared=True)
 
 
 def _require(request: HttpRequest) -> None:

@@ -4,20 +4,24 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from accounts import audit
 from agents import timeline
-from agents.admin import replaying
+from agents.admin import replaying, watching
 from agents.engine import events as e
 from agents.models import Event, Process, Task
 from agents.presenting import money, said
@@ -58,6 +62,7 @@ class TaskAdmin(ReadOnly):
     list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost", "ran", "created_at")
     list_filter = ("status", "agent_type", "mode", "exit_reason", GuardFilter)
     list_select_related = ("client",)
+    change_form_outer_before_template = "agents/task_before.html"
     change_form_outer_after_template = "agents/task_after.html"
     search_fields = ("=id", "=request_id", "=conversation_id")
     search_help_text = "A task's, request's or conversation's id"
@@ -88,10 +93,33 @@ class TaskAdmin(ReadOnly):
     def get_urls(self) -> list[Any]:
         """The pages of replays and forks, before those that take anything for an id."""
         return [
+            path("<uuid:task_id>/events/", self.admin_site.admin_view(self.events), name="agents_task_events"),
+            path(
+                "<uuid:task_id>/cancel/",
+                self.admin_site.admin_view(require_POST(self.cancel)),
+                name="agents_task_cancel",
+            ),
             path("<uuid:task_id>/replay/", self.admin_site.admin_view(self.replay), name="agents_task_replay"),
             path("<uuid:task_id>/forked/", self.admin_site.admin_view(self.forked), name="agents_task_forked"),
             *super().get_urls(),
         ]
+
+    def events(self, request: HttpRequest, task_id: UUID) -> HttpResponseBase:
+        """What the task does, as it does it."""
+        self._require(request, "agents.view_task")
+        return watching.events(request, get_object_or_404(Task, pk=task_id))
+
+    def cancel(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
+        """Stop a task that goes wrong, whoever sent it."""
+        self._require(request, "agents.change_task")
+        task = get_object_or_404(Task, pk=task_id)
+        if task.is_final:
+            messages.error(request, f"Nothing was changed: the task is {task.status}.")
+        else:
+            watching.cancel(task)
+            audit.note(audit.operator(request), "cancelled", task)
+            messages.success(request, "The task is cancelled; one that runs ends within a step.")
+        return redirect("admin:agents_task_change", task_id)
 
     def replay(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
         """Run the task again from its journal, or fork it."""

@@ -20,7 +20,10 @@ OPEN = {
     "jsi18n", "search", "toggle_sidebar", "view_on_site", "login",
 }  # fmt: skip
 # What only shows or writes out what a viewer may see, however it is asked.
-READING = {"agents_agent_export_all", "agents_agent_export_one", "agents_agent_compare", "agents_guardmark_measure"}
+READING = {
+    "agents_agent_export_all", "agents_agent_export_one", "agents_agent_compare", "agents_guardmark_measure",
+    "agents_task_events",
+}  # fmt: skip
 
 
 def addresses() -> Iterator[tuple[str, str]]:
