@@ -12,13 +12,25 @@ from django.utils import timezone
 from unfold.decorators import action, display
 
 from accounts import audit, services
+from accounts.admin import csv_export
 from accounts.admin.api_key_form import ApiKeyForm, RotationForm
 from accounts.admin.clients import STATE_COLOURS
 from accounts.admin.previewed import Previewed
-from accounts.models import ApiKey
+from accounts.models import LIMITS, ApiKey
 from accounts.preview import previews
 
 FACTS = ("prefix", "state", "created_at", "last_used_at", "rotated_at", "successor", "revoked_at")
+
+
+STEPS = (
+    ("Whose it is", ["client", "name"]),
+    ("What it may do", ["scopes", "allowed_agent_types", "allowed_networks"]),
+    ("How long, and how much", ["expires_at", *LIMITS]),
+)
+CSV_COLUMNS = (
+    "prefix", "name", "client__name", "client__tier__slug", "state", "scopes", "allowed_agent_types", "allowed_networks", *LIMITS,
+    "expires_at", "last_used_at", "created_at", "rotated_at", "revoked_at",
+)  # fmt: skip
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -54,11 +66,15 @@ class ApiKeyAdmin(Previewed):
     list_select_related = ("client__tier",)
     search_fields = ("prefix", "name", "client__name")
     autocomplete_fields = ("client",)
-    actions = ("revoke", "deactivate", "reactivate")
+    actions = ("revoke", "deactivate", "reactivate", "export_csv")
+    change_form_outer_after_template = "accounts/key_danger.html"
     actions_detail: ClassVar[list[str]] = ["rotate"]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [*FACTS, *ApiKeyForm.Meta.fields] if obj else ApiKeyForm.Meta.fields
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new key in steps; one that is there on one page."""
+        if obj:
+            return [(None, {"fields": [*FACTS, *ApiKeyForm.Meta.fields]})]
+        return [(title, {"fields": fields, "classes": ["step"]}) for title, fields in STEPS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*FACTS, "client"] if obj else []
@@ -83,6 +99,9 @@ class ApiKeyAdmin(Previewed):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """The page that shows the secret."""
         return self._issued(request, obj)
+
+    class Media:
+        js = ("accounts/wizard.js",)
 
     @action(description="Rotate", url_path="rotate", permissions=["rotate"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -116,6 +135,7 @@ class ApiKeyAdmin(Previewed):
             **self.admin_site.each_context(request),
             "title": "API key created",
             "key": obj,
+            "base_url": request.build_absolute_uri("/").rstrip("/"),
             "keys_url": reverse("admin:accounts_apikey_changelist"),
         }
         return TemplateResponse(request, "accounts/issued_key.html", context)
@@ -139,6 +159,10 @@ class ApiKeyAdmin(Previewed):
     @admin.action(description="Switch on again (not revoked ones)", permissions=["change"])
     def reactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         self._report(request, services.reactivate(queryset, actor=audit.operator(request)), "switched on")
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
+        return csv_export.download("keys", CSV_COLUMNS, queryset.select_related("client__tier"))
 
     def _report(self, request: HttpRequest, affected: list[ApiKey], done: str) -> None:
         for key in affected:

@@ -10,6 +10,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from accounts import audit, webhook_secrets
+from accounts.admin import csv_export
 from accounts.admin.audit import Audited
 from accounts.admin.previewed import Previewed
 from accounts.models import LIMITS, ApiKey, Client, Tier
@@ -37,8 +38,15 @@ class TierAdmin(Previewed):
         "guard_mode",
     )
 
+    actions = ("export_csv",)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["slug"] if obj else []
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Tier]) -> HttpResponse:
+        columns = ("slug", "name", *LIMITS, "window_seconds", "guard_mode", "clients_count")
+        return csv_export.download("tiers", columns, queryset)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
         return Tier.objects.annotate(clients_count=Count("clients"))
@@ -77,12 +85,27 @@ class ClientAdmin(Audited):
     fields = ("name", "tier", "is_active", "masking", "conversation_retention_days")
     inlines = (BudgetsInline, KeysInline)
     actions_detail: ClassVar[list[str]] = ["new_webhook_secret"]
+    actions = ("export_csv",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
         return Client.objects.annotate(keys_count=Count("keys", distinct=True))
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Client]) -> HttpResponse:
+        columns = (
+            "id",
+            "name",
+            "tier__slug",
+            "is_active",
+            "masking",
+            "conversation_retention_days",
+            "keys_count",
+            "created_at",
+        )
+        return csv_export.download("clients", columns, queryset)
 
     @display(description="keys", ordering="keys_count")
     def keys_count(self, client: Any) -> int:

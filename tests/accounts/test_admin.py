@@ -1,6 +1,8 @@
 """Accounts in the operators' console."""
 
+import csv
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import django.test
@@ -233,3 +235,21 @@ def test_operators_without_permission_see_and_do_nothing(alice: Persona) -> None
     assert client.get(KEYS).status_code == 403
     assert client.post(KEYS, {"action": "revoke", "_selected_action": [str(alice.api_key.pk)]}).status_code == 403
     assert alice.api_key.state == "active"
+
+
+def test_lists_are_exported_as_csv(operator: django.test.Client, alice: Persona) -> None:
+    ApiKey.objects.filter(pk=alice.api_key.pk).update(name="=1+1", scopes=["execute", "read"])
+    for model, chosen, named in (
+        ("apikey", alice.api_key.pk, "keys"),
+        ("client", alice.client.pk, "clients"),
+        ("tier", alice.client.tier_id, "tiers"),
+    ):
+        fields = {"action": "export_csv", "_selected_action": str(chosen)}
+        answer = operator.post(f"/admin/accounts/{model}/", fields)
+        assert answer["Content-Disposition"] == f'attachment; filename="{named}.csv"'
+        lines = list(csv.DictReader(StringIO(answer.text)))
+        assert len(lines) == 1
+        if model == "apikey":
+            assert lines[0]["name"] == "'=1+1", "no formula"
+            assert (lines[0]["client_name"], lines[0]["scopes"]) == ("Wonderland", "execute read")
+            assert alice.key not in answer.text
