@@ -4,13 +4,30 @@ from playwright.sync_api import Page, expect
 
 from agents import sweeper
 from agents.evals import running
-from agents.evals.models import Run
+from agents.evals.models import Case, Check, DataSet, Run
 from agents.models import AgentVersion
-from tests.agents.making import draft
+from tests.agents.making import ACTOR, draft, published
 from tests.api import Persona
 from tests.browser.pictures import pictured
 from tests.scripted_model import ScriptedModel
 from tests.waiting import eventually
+
+
+def a_finished_run(model: ScriptedModel) -> Run:
+    """A run of an agent on one case, which fails; a worker has to be there."""
+    version = published("rhymer")
+    cases = DataSet.objects.create(agent=version.agent, name="Basics")
+    case = Case.objects.create(data_set=cases, name="Sun", task="Rhyme on sun")
+    Check.objects.create(case=case, kind="contains", value="fun")
+    run = running.start(cases, version, actor=ACTOR)
+
+    def has_ended() -> bool:
+        running.advance()
+        run.refresh_from_db()
+        return run.status == "finished"
+
+    eventually(has_ended, within=30)
+    return run
 
 
 def test_from_a_bad_rating_to_a_closed_gate(console: Page, alice: Persona, model: ScriptedModel, worker: None) -> None:

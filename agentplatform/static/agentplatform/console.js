@@ -53,3 +53,16 @@ document.addEventListener("alpine:init", () => {
   body.removeAttribute("x-init");
   rewrite(document);
 });
+
+// The search field that select2 puts in a select's place says nobody what it is for; it takes the select's own label.
+function nameSearches() {
+  for (const field of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const label = document.querySelector(`label[for="${field.id}"]`)?.textContent.replace("*", "").trim() || field.name;
+    const shown = field.nextElementSibling;
+    for (const each of shown?.querySelectorAll("[role=combobox], [role=textbox]") ?? []) each.setAttribute("aria-label", label);
+  }
+}
+
+addEventListener("DOMContentLoaded", () => {
+  new MutationObserver(nameSearches).observe(document.body, { childList: true, subtree: true });
+});
