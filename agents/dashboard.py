@@ -13,8 +13,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Avg, Count
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import Client, Refusal
+from accounts.money.forecast import Forecast, forecast
 from accounts.money.models import Balance
 from agentplatform.doctor.examining import bounded
 from agents import outbox, presence
@@ -105,7 +107,7 @@ class Figures:
     refusals: list[tuple[str, int]] = field(default_factory=list)
     rating: float | None = None
     ratings: int = 0
-    budgets: list[tuple[Balance, float]] = field(default_factory=list)
+    budgets: list[tuple[Balance, float, Forecast | None]] = field(default_factory=list)
     waiting_for_people: int = 0
     failed_deliveries: int = 0
     is_cut: bool = False
@@ -134,8 +136,19 @@ def _look_around(found: Figures) -> None:
     found.failed_deliveries = lately.count()
     balances = Balance.objects.select_related("budget__client").filter(budget__limit_usd__gt=0)
     latest = balances.order_by("budget_id", "-period_start").distinct("budget_id")
-    shares = [(each, float(100 * each.spent_usd / each.budget.limit_usd)) for each in latest[:1000]]
-    found.budgets = sorted(shares, key=lambda pair: -pair[1])[:6]
+    now = timezone.now()
+    shares = [
+        (each, float(100 * each.spent_usd / each.budget.limit_usd), forecast(each, now)) for each in latest[:1000]
+    ]
+    # Those that will be used up come first, the soonest of them at the top.
+    found.budgets = sorted(shares, key=_urgency)[:6]
+
+
+def _urgency(budget: tuple[Balance, float, Forecast | None]) -> tuple[float, float]:
+    """What is used up, or soonest will be, comes first; then what is nearest to its limit."""
+    _, share, foretold = budget
+    ends = foretold.used_up_at if foretold else None
+    return (0.0 if share >= 100 else ends.timestamp() if ends else float("inf"), -share)
 
 
 def _rating(stretch: Stretch) -> tuple[float | None, int]:

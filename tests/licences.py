@@ -35,7 +35,7 @@ EXCEPTIONS = {
     "psycopg-binary": "LGPL-3.0-only: as psycopg.",
 }
 # Not always installed where this runs, or without a word about their licence.
-ELSEWHERE = {"async-timeout": "Apache-2.0", "atheris": "Apache-2.0"}
+ELSEWHERE = {"async-timeout": "Apache-2.0", "atheris": "Apache-2.0", "axe-playwright-python": "MIT"}
 # The product runs on Linux alone.
 OTHER_SYSTEM = re.compile(r"sys_platform == '(?!linux)")
 # What packages write that do not use SPDX's names.

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from agents.evals import running as evals
+from agents.evals.models import Case, Check, DataSet, Run
 from agents.models import Task
+from tests.agents.making import ACTOR, draft, published
 from tests.api import Persona
 from tests.personas import OPERATOR, OPERATOR_PASSWORD
 from tests.scripted_model import ScriptedModel, tool_call
@@ -88,6 +91,64 @@ def test_the_console_shows_what_a_fork_changed(
     take("fork")
 
 
+@pytest.mark.usefixtures("worker")
+def test_two_versions_in_the_playground(page: Page, take: Take, model: ScriptedModel) -> None:
+    published("support", instructions="Answer the customer.", tools=["calculator"])
+    draft("support", instructions="Answer the customer in two sentences at most.", tools=["calculator"])
+    vat = tool_call("calculator", expression="1200 * 0.19 / 1.19")
+    model.when(
+        "in two sentences",
+        vat,
+        "Your refund includes 191.60 euros of VAT. It will be with you within five working days.",
+    )
+    model.when(
+        "Answer the customer", vat,
+        "Thank you for your message! I have looked into it for you. The amount of 1,200 euros includes value added tax at a rate "
+        "of 19 %, which comes to 191.60 euros. The refund has been issued and should arrive within five working days. Please "
+        "do not hesitate to write again if you have any further questions.",
+    )  # fmt: skip
+    log_in(page)
+    page.goto("/admin/agents/agentversion/playground/")
+    page.get_by_label("Version").select_option(label="support v1, published")
+    page.get_by_role("button", name="Compare two").click()
+    page.get_by_label("Version").last.select_option(label="support v2, draft")
+    page.get_by_label("Task").fill(
+        "I sent back goods of 1,200 euros. How much VAT is in my refund, and when will it come?"
+    )
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".status", has_text="Completed")).to_have_count(2)
+    take("playground")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_on_a_data_set(page: Page, take: Take, model: ScriptedModel) -> None:
+    first = published("support")
+    cases = DataSet.objects.create(agent=first.agent, name="Refunds", is_required=True, pass_percent=90)
+    asked = {
+        "When it comes": ("When will my refund come?", "Within five working days.", "five working days"),
+        "How much VAT": ("How much VAT is in 1,200 euros?", "191.60 euros.", "191.60"),
+        "Wrong article": ("I got the wrong article.", "Send it back free of charge.", "free of charge"),
+        "Lost parcel": ("My parcel is lost.", "We send a new one today.", "new one"),
+    }
+    for name, (task, answer, text) in asked.items():
+        case = Case.objects.create(data_set=cases, name=name, task=task)
+        Check.objects.create(case=case, kind="contains", value=text)
+        model.when(task, answer, "Please write to our support." if name == "Lost parcel" else answer)
+    for version in (first, draft("support", instructions="Be brief.")):
+        run = evals.start(cases, version, actor=ACTOR)
+
+        def has_ended(run: Run = run) -> bool:
+            evals.advance()
+            run.refresh_from_db()
+            return run.status == "finished"
+
+        eventually(has_ended, within=30)
+    log_in(page)
+    page.goto(f"/admin/evals/run/{cases.runs.latest('pk').pk}/change/")
+    expect(page.get_by_text("1 worse")).to_be_visible()
+    take("evaluation")
+
+
 def log_in(page: Page) -> None:
     page.goto("/admin/")
     page.get_by_label("Username").fill(OPERATOR)
@@ -95,7 +156,7 @@ def log_in(page: Page) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-@pytest.mark.parametrize("name", ["admin", "swagger", "fork"])
+@pytest.mark.parametrize("name", ["admin", "swagger", "fork", "playground", "evaluation"])
 def test_the_pictures_are_there_and_small(name: str) -> None:
     picture = (IMAGES / f"{name}.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
