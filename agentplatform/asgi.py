@@ -13,35 +13,18 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402  # Django must be set up first
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
-from django.utils.module_loading import import_string  # noqa: E402
 
 from accounts import console_sessions  # noqa: E402
 from accounts.guess_gate import GuessGate  # noqa: E402
 from agentplatform import lifespan  # noqa: E402
+from agentplatform.api_handler import ApiHandler  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
 from agents import draining, running  # noqa: E402
 
 CONSOLE_PATHS = ("/admin", "/static", "/docs", "/redoc", "/playground")
 UPLOAD_PATH = "/admin/knowledge/document/add/"
-
-
-class ApiHandler(ASGIHandler):
-    """Django's handler with the API's middleware, all of it natively async."""
-
-    def load_middleware(self, is_async: bool = True) -> None:
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        handler = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]  # not in the stubs
-        for path in reversed(settings.API_MIDDLEWARE):
-            middleware = import_string(path)(handler)
-            if hasattr(middleware, "process_view"):
-                self._view_middleware.insert(0, middleware.process_view)
-            handler = convert_exception_to_response(middleware)
-        self._middleware_chain = handler
 
 
 django_console = ASGIHandler()

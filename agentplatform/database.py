@@ -6,6 +6,9 @@ is held while a model thinks or a stream is open.
 """
 
 import asyncio
+import select
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,6 +19,9 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.db.utils import DatabaseError
 
 from agentplatform.errors import Unavailable
+
+TRUSTED_SECONDS = 1.0
+"""For so long after its last use a connection is taken to be well: asking it each time would be a round trip per unit."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,7 +39,7 @@ async def in_database(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 
 def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """The same for code that is already in a thread of its own."""
-    close_old_connections()
+    _look_after_connection()
     try:
         return work(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
@@ -42,3 +48,24 @@ def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     except DatabaseError:
         connection.close_if_unusable_or_obsolete()
         raise
+
+
+_used = threading.local()
+
+
+def _look_after_connection() -> None:
+    """Close this thread's connection where it is broken or too old, which the first query then finds out."""
+    now = time.monotonic()
+    if now - getattr(_used, "at", 0.0) > TRUSTED_SECONDS or connection.errors_occurred or _was_told_something():
+        close_old_connections()
+    _used.at = now
+
+
+def _was_told_something() -> bool:
+    """Whether the server has spoken on an idle connection: it does so when it ends it."""
+    raw = connection.connection
+    if raw is None or raw.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(raw.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))

@@ -4,9 +4,10 @@ Redis makes things fast and owns nothing: every caller of `attempt` has an answe
 """
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 T = TypeVar("T")
 RETRY_AFTER_SECONDS = 1.0
@@ -70,3 +71,18 @@ async def attempt(operation: Callable[[Redis], Awaitable[T]]) -> T:
         except (RedisError, OSError, TimeoutError) as error:
             _away_until = time.monotonic() + RETRY_AFTER_SECONDS
             raise Away from error
+
+
+class Script:
+    """A Lua script in Redis: run by its digest, and sent whole to a server that does not have it yet."""
+
+    def __init__(self, text: str | bytes) -> None:
+        self.text = text.encode() if isinstance(text, str) else text
+        self._sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Any, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+        """Its answer, in one round trip. Raises RedisError."""
+        try:
+            return await client.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:  # a server that was just started, or flushed of its scripts
+            return await client.eval(self.text, len(keys), *keys, *arguments)

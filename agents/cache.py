@@ -17,7 +17,6 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import orjson
-from redis.asyncio import Redis
 
 from agentplatform import redis as platform_redis
 from agentplatform.encoding import encoded
@@ -29,6 +28,17 @@ from agents.teams import Team
 LEAD_MILLISECONDS = 10_000
 RENEW_SECONDS = 3.0
 LOOK_SECONDS = 0.1
+# Each is one round trip. Gives the answer where there is one; else whether the lead was free, and is the caller's now.
+LOOK = platform_redis.Script("""
+local answer = redis.call('GET', KEYS[1])
+if answer then return { answer, 0 } end
+return { false, redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0 }
+""")
+# Keeps the answer where one was made, and ends the lead unless it lapsed and another has it.
+LEAVE = platform_redis.Script("""
+if ARGV[2] then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,93 +83,106 @@ async def found(policy: Policy) -> Answer | None:
         kept = await platform_redis.attempt(lambda client: client.get(_answer_key(policy.key)))
     except platform_redis.Away:
         kept = None
-    return Answer(**json.loads(kept)) if kept else None
+    return _read(kept)
 
 
-async def store(policy: Policy, answer: Answer) -> None:
-    """Keep an answer for those who ask the same again."""
-    if policy.store_seconds:
-        body = encoded({"result": answer.result, "model": answer.model})
-        with contextlib.suppress(platform_redis.Away):
-            await platform_redis.attempt(
-                lambda client: client.set(_answer_key(policy.key), body, ex=policy.store_seconds)
-            )
+@dataclass(slots=True)
+class Flight:
+    """A task's way through the cache: the `answer` that was there, or else what it makes itself, for those who ask the same."""
+
+    answer: Answer | None = None
+    made: Answer | None = None
+
+    def keep(self, answer: Answer) -> None:
+        """Have this answer stored when the block ends."""
+        self.made = answer
 
 
 _leading: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Event]] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def flight(policy: Policy) -> AsyncIterator[Answer | None]:
-    """Join the identical requests under way. Yields the answer that another made meanwhile, or None: then make it here.
+async def flight(policy: Policy) -> AsyncIterator[Flight]:
+    """Join the identical requests under way. Yields a flight with the answer that another made, or without: then make it here.
 
-    Whoever gets None leads, and the others wait until its block ends; if it stored no answer, one of them leads next.
+    Whoever gets none leads, and the others wait until its block ends; if it kept no answer, one of them leads next.
     Raises Draining to those who still wait when this process is told to stop.
     """
     if not policy.is_read:
-        yield None
+        own = Flight()
+        yield own
+        await _store(policy, own.made)
         return
     here = _leading.setdefault(asyncio.get_running_loop(), {})
-    lead = None
-    while lead is None:
+    while True:
         if (other := here.get(policy.key)) is not None:
             with draining.interrupting():
                 await other.wait()
+            answer = await found(policy)
+            lead = None
         else:
-            lead = await _lead(policy.key, here)
-        if lead is None and draining.has_begun():
+            answer, lead = await _found_or_lead(policy, here)
+        if answer or lead:
+            break
+        if draining.has_begun():
             raise draining.Draining
-        if lead is None and (answer := await found(policy)):
-            yield answer
-            return
+    flying = Flight(answer)
     try:
-        yield await found(policy)
+        yield flying
     finally:
-        await lead.leave()
+        if lead:
+            await lead.leave(policy, flying.made)
 
 
 @dataclass(slots=True)
 class Lead:
     """The right to make an answer; the others wait."""
 
-    key: str
     token: bytes
     here: dict[str, asyncio.Event]
     renewing: asyncio.Task[None]
 
-    async def leave(self) -> None:
-        """Let the others go on."""
+    async def leave(self, policy: Policy, made: Answer | None) -> None:
+        """Store what was made, and let the others go on."""
         self.renewing.cancel()
-        self.here.pop(self.key).set()
+        arguments: list[bytes | int] = [self.token]
+        if made and policy.store_seconds:
+            arguments += [_written(made), policy.store_seconds]
+        keys = (_lead_key(policy.key), _answer_key(policy.key))
         with contextlib.suppress(platform_redis.Away):
-            await platform_redis.attempt(self._give_up)
-
-    async def _give_up(self, client: Redis) -> None:
-        # Between the two another may have taken a lead that lapsed; then two make the answer, which costs but does no harm.
-        if await client.get(_lead_key(self.key)) == self.token:
-            await client.delete(_lead_key(self.key))
+            await platform_redis.attempt(lambda client: LEAVE.run(client, keys, arguments))
+        self.here.pop(policy.key).set()
 
 
-async def _lead(key: str, here: dict[str, asyncio.Event]) -> Lead | None:
-    """Take the lead, in this process and in Redis; None after a short wait when another process has it."""
-    here[key] = asyncio.Event()
-    token = secrets.token_bytes(16)
+async def _found_or_lead(policy: Policy, here: dict[str, asyncio.Event]) -> tuple[Answer | None, Lead | None]:
+    """The stored answer, or the lead, in this process and in Redis; neither after a short wait when another process leads."""
+    here[policy.key] = asyncio.Event()
+    is_kept = False
     try:
-        taken = await platform_redis.attempt(
-            lambda client: client.set(_lead_key(key), token, nx=True, px=LEAD_MILLISECONDS)
-        )
-    except platform_redis.Away:
-        taken = True
-    except BaseException:
-        here.pop(key).set()
-        raise
-    if taken:
-        return Lead(key, token, here, asyncio.create_task(_renew(key)))
-    try:
-        await asyncio.sleep(LOOK_SECONDS)
+        token = secrets.token_bytes(16)
+        keys, arguments = (_answer_key(policy.key), _lead_key(policy.key)), (token, LEAD_MILLISECONDS)
+        try:
+            kept, taken = await platform_redis.attempt(lambda client: LOOK.run(client, keys, arguments))
+        except platform_redis.Away:
+            kept, taken = None, True
+        if taken:
+            is_kept = True
+            return None, Lead(token, here, asyncio.create_task(_renew(policy.key)))
+        if kept is None:
+            await asyncio.sleep(LOOK_SECONDS)
+        return _read(kept), None
     finally:
-        here.pop(key).set()
-    return None
+        if not is_kept:
+            here.pop(policy.key).set()
+
+
+async def _store(policy: Policy, made: Answer | None) -> None:
+    if made and policy.store_seconds:
+        body = _written(made)
+        with contextlib.suppress(platform_redis.Away):
+            await platform_redis.attempt(
+                lambda client: client.set(_answer_key(policy.key), body, ex=policy.store_seconds)
+            )
 
 
 async def _renew(key: str) -> None:
@@ -169,14 +192,22 @@ async def _renew(key: str) -> None:
             await platform_redis.attempt(lambda client: client.pexpire(_lead_key(key), LEAD_MILLISECONDS))
 
 
+def _read(kept: bytes | str | None) -> Answer | None:
+    return Answer(**json.loads(kept)) if kept else None
+
+
+def _written(answer: Answer) -> bytes:
+    return encoded({"result": answer.result, "model": answer.model})
+
+
 def count(result: str) -> None:
     """Count a look-up: hit, miss or bypass."""
     cache_total.labels(result).inc()
 
 
 def _answer_key(key: str) -> str:
-    return platform_redis.key("answer", key)
+    return platform_redis.key("answer", f"{{{key}}}")
 
 
 def _lead_key(key: str) -> str:
-    return platform_redis.key("lead", key)
+    return platform_redis.key("lead", f"{{{key}}}")  # the braces keep both on one node of a cluster

@@ -98,10 +98,10 @@ async def _run_queued(task_id: UUID) -> None:
     if not numbered or not isinstance(opening := numbered[0][1], e.TaskAccepted):
         return
     policy = cache.Policy(opening.cache_key, is_read=opening.may_read_cache, store_seconds=opening.cache_seconds)
-    async with cache.flight(policy) as answer:
-        task = await _claimed(task_id, opening, answer, is_live=True)
-        if task and task.status == Status.COMPLETED and not answer:
-            await cache.store(policy, cache.Answer(task.result, task.model))
+    async with cache.flight(policy) as flight:
+        task = await _claimed(task_id, opening, flight.answer, is_live=True)
+        if task and task.status == Status.COMPLETED and not flight.answer:
+            flight.keep(cache.Answer(task.result, task.model))
 
 
 async def _claimed(
@@ -145,9 +145,9 @@ async def _interrupt_others(task: Task) -> None:
 
 
 async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
-    async with cache.flight(plan.policy) as answer:
-        if answer:
-            return await _accept_answered(plan, answer)
+    async with cache.flight(plan.policy) as flight:
+        if flight.answer:
+            return await _accept_answered(plan, flight.answer)
         if draining.has_begun():
             raise draining.Draining
         cache.count(plan.cache_result)
@@ -171,7 +171,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
         execution.saved(len(execution.pending))
         ended = await _driven(execution, task, plan.meter)
         if ended and ended.status == Status.COMPLETED:
-            await cache.store(plan.policy, cache.Answer(ended.result, ended.model))
+            flight.keep(cache.Answer(ended.result, ended.model))
         return Accepted(plan.task_id, ended, plan.cache_result)
 
 

@@ -42,7 +42,7 @@ class Redis:
         self.connection, self.now = connection, now
 
     async def evalsha(self, sha: str, count: int, *arguments: Any) -> Any:
-        script = redis_store.SCRIPT.decode()
+        script = redis_store.SCRIPT.text.decode()
         timed = script.replace("redis.call('TIME')", f"{{{self.now // SECOND}, {self.now % SECOND}}}")
         assert timed != script
         return self.connection.eval(timed, count, *arguments)
