@@ -43,6 +43,7 @@ SPDX = {
     "apache": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
+    "3-clause bsd license": "BSD-3-Clause",
     "bsd license": "BSD",
     "bsd 2-clause license": "BSD-2-Clause",
     "bsd 3-clause or apache-2.0": "BSD-3-Clause OR Apache-2.0",
