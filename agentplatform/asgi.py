@@ -17,7 +17,7 @@ from django.urls import get_resolver  # noqa: E402
 
 from accounts import console_sessions  # noqa: E402
 from accounts.guess_gate import GuessGate  # noqa: E402
-from agentplatform import lifespan  # noqa: E402
+from agentplatform import lifespan, tracing  # noqa: E402
 from agentplatform.api_handler import ApiHandler  # noqa: E402
 from agentplatform.body_limit import BodyLimit  # noqa: E402
 from agentplatform.health import expected_migrations  # noqa: E402
@@ -36,14 +36,23 @@ api = GuessGate(BodyLimit(ApiHandler(), settings.MAX_REQUEST_BYTES))
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Route one HTTP connection to its stack; at the server's stop, have the runs of this process go on elsewhere."""
     if scope["type"] == "lifespan":
-        await lifespan.answer(receive, send, on_stop=draining.begin, stopped=running.all_left)
+        await lifespan.answer(receive, send, on_stop=draining.begin, stopped=_all_left)
         return
     handler: Any = console if scope["path"].startswith(CONSOLE_PATHS) else api
     if scope["path"] == UPLOAD_PATH and scope["method"] == "POST" and await console_sessions.is_signed_in(scope):
         handler = uploads  # Django spools a body to disk before it asks who sends it, so strangers send no large ones
-    await handler(scope, receive, send)
+    if tracing.is_on():
+        await tracing.served(handler, scope, receive, send)
+    else:
+        await handler(scope, receive, send)
 
 
+async def _all_left() -> None:
+    await running.all_left()
+    await tracing.stopped()
+
+
+tracing.start("web")
 # Now rather than within the first request.
 get_resolver().url_patterns  # noqa: B018  # reading it imports every view
 expected_migrations()

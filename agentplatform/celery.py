@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging, worker_init
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_shutdown
 
-from agentplatform import broker
+from agentplatform import broker, tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentplatform.settings")
 
@@ -34,3 +34,15 @@ def speak_to_no_other_worker(sender: Any = None, **_: Any) -> None:
     A heartbeat of Celery's, every 2 s from the thread that also listens for tasks, waits on a dead connection each time.
     """
     sender.options.update(without_mingle=True, without_gossip=True, without_heartbeat=True)
+
+
+@worker_init.connect
+def begin_to_trace(**_: Any) -> None:
+    """Each process that makes spans sends them itself."""
+    tracing.start("worker")
+
+
+@worker_shutdown.connect
+def send_the_last_spans(**_: Any) -> None:
+    """Once its jobs have ended."""
+    tracing.stop()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -34,7 +35,8 @@ async def in_database(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 
     Raises Unavailable when PostgreSQL cannot be reached, and whatever `work` raises.
     """
-    return await asyncio.get_running_loop().run_in_executor(_threads, partial(run, work, *args, **kwargs))
+    here = copy_context()  # so that log lines from there name the same request and task
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(here.run, run, work, *args, **kwargs))
 
 
 def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

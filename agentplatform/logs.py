@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from agentplatform import tracing
+
 SECRET = re.compile(
     r"ap_live_[0-9A-Za-z_]{8,}|sk-[0-9A-Za-z_-]{8,}|(?i:bearer) [^\s\"']+|(?<=://)[^\s/@]*:[^\s/@]+(?=@)"
 )
@@ -16,8 +18,8 @@ NOISY = (
     "httpx", "httpx2", "httpcore", "openai", "amqp", "asyncio", "kombu", "celery.worker.strategy", "celery.app.trace",
 )  # fmt: skip
 
-# The mcp package, which logs what servers send.
-SILENT = ("mcp", "client")
+# The mcp package, which logs what servers send; and what sends traces, which would complain of each batch (trace_export.py).
+SILENT = ("mcp", "client", "opentelemetry")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -33,6 +35,7 @@ def logging_config(level: str) -> None:
     on_terminal = sys.stdout.isatty()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        tracing.identify,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -60,7 +63,7 @@ def logging_config(level: str) -> None:
     # Django repeats every 4xx and 5xx as a line of its own; only an exception that it caught itself is news.
     logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
     structlog.configure(
-        processors=[*shared[:2], shared[3], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared[:3], shared[4], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,

@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 from uuid_utils import uuid7
 
+from agentplatform import tracing
 from agentplatform.errors import problem_response
 from agentplatform.logs import log
 
@@ -79,6 +80,8 @@ class RequestContext(Middleware):
         else:
             response = await self.get_response(request)
         response["X-Request-ID"] = request_id
+        if tracing.is_on():
+            tracing.describe_request(method=request.method or "", route=_route(request), request_id=request_id)
         log(__name__).info(
             "request",
             method=request.method,
@@ -87,6 +90,12 @@ class RequestContext(Middleware):
             duration_ms=round((time.perf_counter() - began) * 1e3, 1),
         )
         return response
+
+
+def _route(request: HttpRequest) -> str:
+    """The route that was found for it, as it stands in the URLs; empty where there is none."""
+    match = request.resolver_match
+    return f"/{match.route.lstrip('^')}" if match else ""
 
 
 class SecurityHeaders(Middleware):

@@ -6,6 +6,7 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ
 from django.templatetags.static import static
@@ -16,6 +17,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from agentplatform import __version__, environment
 from agentplatform.embedded import addresses
 from agentplatform.logs import logging_config
+from agentplatform.tracing import Receiver
 from agents.egress import permits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -347,6 +349,56 @@ PROMETHEUS_MULTIPROC_DIR = environment.text(
     meaning="Folder in which all processes add up their metrics. Processes that you start yourself need the same folder to "
     "appear in one /metrics.",
 )
+
+environment.section("Traces")
+OTEL_EXPORTER_OTLP_ENDPOINT = environment.url(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "", ("http", "https"), unset="no traces",
+    meaning="Where traces are sent, by OTLP over HTTP: a receiver's base, such as `http://collector:4318`, to which `/v1/traces` "
+    "is added.",
+)
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = environment.url(
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    OTEL_EXPORTER_OTLP_ENDPOINT and f"{OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/traces", ("http", "https"),
+    unset="that one with `/v1/traces`", meaning="The receiver's whole URL, where its path is another.",
+)
+OTEL_EXPORTER_OTLP_PROTOCOL = environment.choice(
+    "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", ("http/protobuf",), meaning="What is spoken to it."
+)
+OTEL_EXPORTER_OTLP_HEADERS = environment.words(
+    "OTEL_EXPORTER_OTLP_HEADERS", meaning="Headers for that receiver, such as `api-key=…`.", unset="none"
+)
+OTEL_SERVICE_NAME = environment.text(
+    "OTEL_SERVICE_NAME", "agentplatform", meaning="What the platform is called in its traces."
+)
+OTEL_TRACES_SAMPLER = environment.choice(
+    "OTEL_TRACES_SAMPLER", "parentbased_always_on", (
+        "always_on", "always_off", "traceidratio",
+        "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio",
+    ),
+    meaning="Which requests are traced. The first three decide by themselves; with the others, a client that sends `traceparent` "
+    "decides.",
+)
+OTEL_TRACES_SAMPLER_ARG = environment.decimal(
+    "OTEL_TRACES_SAMPLER_ARG", 1.0, least=0, most=1, meaning="The part of requests that the two `traceidratio` trace."
+)
+OTEL_SDK_DISABLED = environment.choice(
+    "OTEL_SDK_DISABLED", "false", ("false", "true"), meaning="Whether there are no traces, whatever else is set."
+) == "true"  # fmt: skip
+TRACE_CONTENT = environment.choice(
+    "TRACE_CONTENT", "no", ("no", "yes"),
+    meaning="Whether spans hold what was said as well: tasks, prompts, answers, tools' arguments and results.",
+) == "yes"
+LANGCHAIN_API_KEY = environment.text(
+    "LANGCHAIN_API_KEY", meaning="When set, the same traces go to LangSmith, in addition or instead."
+)
+LANGSMITH_API_KEY = environment.text(
+    "LANGSMITH_API_KEY", LANGCHAIN_API_KEY, unset="`LANGCHAIN_API_KEY`", meaning="The same key by its newer name."
+)
+LANGSMITH_ENDPOINT = environment.url(
+    "LANGSMITH_ENDPOINT", "https://api.smith.langchain.com", ("http", "https"),
+    meaning="LangSmith's API, to which `/otel/v1/traces` is added.",
+)
+LANGSMITH_PROJECT = environment.text("LANGSMITH_PROJECT", "default", meaning="The project there.")
 # fmt: on
 
 for _entry in MCP_STDIO_COMMANDS:
@@ -359,6 +411,9 @@ for _entry in EGRESS_ALLOWED:
         permits.parse(_entry)
     except ValueError as _error:
         environment.refuse("EGRESS_ALLOWED", str(_error))
+for _entry in OTEL_EXPORTER_OTLP_HEADERS:
+    if not _entry.partition("=")[0].strip() or "=" not in _entry:
+        environment.refuse("OTEL_EXPORTER_OTLP_HEADERS", "it takes name=value, separated by commas.")
 if any(len(_key) < 32 for _key in CREDENTIALS_KEYS):
     environment.refuse(
         "CREDENTIALS_KEYS", "each key is a random value of at least 32 characters, as openssl rand -hex 32 gives."
@@ -550,7 +605,9 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
 CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "accept", "idempotency-key", "last-event-id", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    "authorization", "content-type", "accept", "idempotency-key", "last-event-id", "x-request-id", "traceparent", "tracestate",
+]  # fmt: skip
 CORS_EXPOSE_HEADERS = [
     "location", "retry-after", "x-request-id", "x-cache", "idempotent-replayed", "ratelimit", "ratelimit-policy",
     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
@@ -716,7 +773,7 @@ else:
         "socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True, "health_check_interval": 3,
     }  # fmt: skip
 
-# Logs and metrics ---------------------------------------------------------------------------------------------------
+# Logs, metrics and traces -------------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = None
 logging_config(LOG_LEVEL)
@@ -726,3 +783,13 @@ if PROMETHEUS_MULTIPROC_DIR:
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 else:
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # an empty one would mean the current folder
+
+# Who gets spans, with which headers; see agentplatform/trace_export.py.
+TRACES_TO = []
+if OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and not OTEL_SDK_DISABLED:
+    _sent = (entry.partition("=") for entry in OTEL_EXPORTER_OTLP_HEADERS)
+    _headers = {name.strip(): unquote(value.strip()) for name, _, value in _sent}
+    TRACES_TO.append(Receiver(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, _headers))
+if LANGSMITH_API_KEY and not OTEL_SDK_DISABLED:
+    _headers = {"x-api-key": LANGSMITH_API_KEY, "Langsmith-Project": LANGSMITH_PROJECT}
+    TRACES_TO.append(Receiver(f"{LANGSMITH_ENDPOINT.rstrip('/')}/otel/v1/traces", _headers, is_standard=False))

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.audit import Actor
 from accounts.console_client import console_client
+from agentplatform import tracing
 from agents import content, journal, lifecycle, publishing
 from agents.engine import events as e
 from agents.engine.replay import Replay, StepMissing, replayed, until_step
@@ -95,7 +96,7 @@ def fork(story: Story, step: int, *, instructions: str, actor: Actor) -> Task:
     before = [event for _, event in until_step(story.events, step)]
     opening = replace(
         story.opening, team={**story.opening.team, version.agent.slug: version.pk}, cache_key="", cache_seconds=0,
-        may_read_cache=False,
+        may_read_cache=False, traceparent=tracing.traceparent(),
     )  # fmt: skip
     task_id = uuid7()
     row = {

@@ -38,12 +38,14 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = Wea
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer; `model` is the name the provider gives to what answered."""
+    """A whole answer; `model` is the name the provider gives to what answered, `id` and `finish_reason` are its words as well."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     usage: Usage
     model: str
+    id: str = ""
+    finish_reason: str = ""
 
 
 class ModelError(Exception):
@@ -94,7 +96,7 @@ def client() -> openai.AsyncOpenAI:
     if (found := _clients.get(loop)) is None:
         found = _clients[loop] = openai.AsyncOpenAI(
             api_key=settings.OPENAI_API_KEY or "none",
-            base_url=_base_url(),
+            base_url=base_url(),
             timeout=openai.Timeout(settings.MODEL_TIMEOUT_SECONDS, connect=5),
             max_retries=0,
             default_headers={"Accept-Encoding": "identity"},
@@ -109,10 +111,10 @@ def client() -> openai.AsyncOpenAI:
 async def call(effect: CallModel, *, on_text: OnText | None = None) -> Reply:
     """Ask the model, once; with `on_text` the answer is streamed and handed over piece by piece. Raises ModelError."""
     try:
-        with breaker.of(_base_url()).guard(Outage):
+        with breaker.of(base_url()).guard(Outage):
             reply = await _asked(effect, on_text)
     except breaker.Open as circuit:
-        metrics.breaker_refused_total.labels(breaker.label(_base_url())).inc()
+        metrics.breaker_refused_total.labels(breaker.label(base_url())).inc()
         message = f"The model provider keeps failing; it is asked again in {max(1, round(circuit.seconds_left))} s."
         raise NotAsked(message, retry_after_seconds=circuit.seconds_left) from circuit
     if not reply.text and not reply.tool_calls:
@@ -165,13 +167,14 @@ def _was_never_sent(error: BaseException) -> bool:
     return isinstance(cause, httpx2.PoolTimeout) or isinstance(origin, never_connected)
 
 
-def _base_url() -> str:
+def base_url() -> str:
+    """Where the provider is asked."""
     return settings.OPENAI_BASE_URL or (NOWHERE if settings.MODEL_IS_EMBEDDED else OPENAI)
 
 
 def is_left_alone() -> bool:
     """Whether this process's calls have failed so often that they are not made now."""
-    return breaker.of(_base_url()).is_open
+    return breaker.of(base_url()).is_open
 
 
 async def is_reachable() -> bool:
@@ -191,21 +194,23 @@ async def _whole(effect: CallModel) -> Reply:
     message = completion.choices[0].message
     calls = tuple(_tool_call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
     text = _storable(message.content or "")
-    return Reply(text, calls, _usage(completion.usage, effect, text), _model(completion.model, effect))
+    reason = completion.choices[0].finish_reason
+    usage, model = _usage(completion.usage, effect, text), _model(completion.model, effect)
+    return Reply(text, calls, usage, model, _word(completion.id), _word(reason))
 
 
 async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
     pieces: list[str] = []
     calls: dict[int, dict[str, str]] = {}
-    usage, model, is_begun, is_finished = None, effect.model.name, False, False
+    usage, model, named, reason, is_begun = None, effect.model.name, "", "", False
     stream = await client().chat.completions.create(
         **_request(effect), stream=True, stream_options={"include_usage": True}
     )
     async with stream:
         async for chunk in stream:
-            is_begun, usage, model = True, chunk.usage or usage, chunk.model or model
+            is_begun, usage, model, named = True, chunk.usage or usage, chunk.model or model, chunk.id or named
             for choice in chunk.choices:
-                is_finished = is_finished or choice.finish_reason is not None
+                reason = choice.finish_reason or reason
                 if piece := _storable(choice.delta.content or ""):
                     pieces.append(piece)
                     on_text(piece)
@@ -217,11 +222,11 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
                         call["arguments"] += part.function.arguments or ""
     if not is_begun:
         raise Outage("The model provider's answer cannot be read.")
-    if not is_finished:
+    if not reason:
         raise Outage("The model's answer broke off.")
     text = "".join(pieces)
     made = tuple(_tool_call(call["id"], call["name"], call["arguments"]) for _, call in sorted(calls.items()))
-    return Reply(text, made, _usage(usage, effect, text), _model(model, effect))
+    return Reply(text, made, _usage(usage, effect, text), _model(model, effect), _word(named), _word(reason))
 
 
 def _request(effect: CallModel) -> dict[str, Any]:
@@ -255,6 +260,10 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _tool_call(call_id: str | None, name: str | None, arguments: str | None) -> ToolCall:
     return ToolCall(_storable(call_id or "call"), _storable(name or ""), _storable(arguments or "{}"))
+
+
+def _word(told: object) -> str:
+    return _storable(str(told or ""))[:MODEL_NAME_CHARACTERS]
 
 
 def _model(name: object, effect: CallModel) -> str:

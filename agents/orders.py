@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.callers import Caller
 from accounts.limiter.values import Charge
+from agentplatform import tracing
 from agents import cache, lifecycle
 from agents.engine import events as e
 from agents.engine.budget import most_tokens, worst_case
@@ -155,6 +156,7 @@ def plan_for(
         may_read_cache=policy.is_read,
         guard_mode=caller.guard_mode,
         masking=caller.masking,
+        traceparent=tracing.traceparent(),
     )
     has_budgets = caller.has_budgets
     may_wait = order.mode == Mode.BACKGROUND or past is not None

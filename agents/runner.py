@@ -15,7 +15,7 @@ from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import BudgetExceeded, Unavailable
 from agentplatform.logs import log
-from agents import draining, guarding, journal, leases, lifecycle, llm, masking, teams
+from agents import draining, guarding, journal, leases, lifecycle, llm, masking, teams, traces
 from agents.code.sessions import Sessions
 from agents.engine import events as e
 from agents.engine.budget import abandoned, cost, worst_case
@@ -60,6 +60,7 @@ class Execution:
         self.deadline = time.monotonic() + seconds_left
         self.token = 0
         self.client_id = UUID(int=0)
+        self.trail: traces.Trail | None = None
         self.pending: list[e.Event] = []
         self._last_seq = last_seq
         self._fresh: list[Performed] = []
@@ -191,6 +192,8 @@ class Execution:
                 self._note(given_up)
         self.state = evolve(self.state, event)
         self.pending.append(event)
+        if self.trail is not None:
+            self.trail.follow(event)
         self._code.follow(self.state)
 
     def _announce(self, effects: Iterable[Performed]) -> None:
@@ -227,9 +230,13 @@ class Execution:
     async def _perform(self, effect: Performed) -> e.Event:
         match effect:
             case CallModel():
-                return await self._call_model(effect)
+                if (wait_seconds := effect.wait_seconds + random.uniform(0, effect.jitter_seconds)) > 0:  # noqa: S311  # no secret
+                    await asyncio.sleep(wait_seconds)
+                work = self._call_model(effect)
+                return await (work if self.trail is None else self.trail.around(effect, work))
             case CallTool():
-                return await self._call_tool(effect)
+                work = self._call_tool(effect)
+                return await (work if self.trail is None else self.trail.around(effect, work))
             case RunCode():
                 event = await self._code.next_event(effect.run, self.state)
                 return await self._read_result(event) if isinstance(event, e.CodeReturned) else event
@@ -299,14 +306,14 @@ class Execution:
         self._interrupt.set()
 
     async def _call_model(self, effect: CallModel) -> e.Event:
-        if (wait_seconds := effect.wait_seconds + random.uniform(0, effect.jitter_seconds)) > 0:  # noqa: S311  # no secret
-            await asyncio.sleep(wait_seconds)
         try:
             charge = await self.meter.reserve(effect)
             self._sent.add(effect.key)
             reply = await llm.call(effect, on_text=self._teller(effect) if self.is_live else None)
         except llm.ModelError as error:
             return self._model_failed(effect, error)
+        if self.trail is not None:
+            self.trail.replied(reply)
         await self.meter.settle(charge, reply.usage)
         model, price = effect.model.name, cost(effect.model.price, reply.usage)
         metrics.tokens_total.labels(model, "input").inc(reply.usage.input_tokens)

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
 from agentplatform import metrics
 from agentplatform.database import in_database
 from agentplatform.errors import Unavailable
 from agentplatform.logs import log
-from agents import cache, draining, journal, lifecycle, outbox
+from agents import cache, draining, journal, lifecycle, outbox, traces
 from agents.conversations import turns
 from agents.engine import events as e
 from agents.engine.state import State, evolve, fold, start
@@ -85,6 +86,7 @@ async def run_queued(task_id: UUID) -> None:
     if task_id in _here:
         return  # a reminder of one that waits here for its like: it must not take a second place
     _here.add(task_id)
+    structlog.contextvars.bind_contextvars(task_id=str(task_id))  # of this job alone
     try:
         await _run_queued(task_id)
     except draining.Draining:
@@ -123,7 +125,7 @@ async def _claimed(
     )
     if answer:
         execution.finish(_from_cache(answer))
-    return await _driven(execution, claim.task, await Meter.of(claim.task))
+    return await _driven(execution, claim.task, await Meter.of(claim.task), traceparent=opening.traceparent)
 
 
 async def _in_turn(plan: Plan, task: Task) -> Accepted:
@@ -169,7 +171,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
         if task.status == Status.QUEUED:
             return await _in_turn(plan, task)
         execution.saved(len(execution.pending))
-        ended = await _driven(execution, task, plan.meter)
+        ended = await _driven(execution, task, plan.meter, traceparent=plan.opening.traceparent)
         if ended and ended.status == Status.COMPLETED:
             flight.keep(cache.Answer(ended.result, ended.model))
         return Accepted(plan.task_id, ended, plan.cache_result)
@@ -190,10 +192,22 @@ async def _accept_ended(plan: Plan, events: Sequence[e.Event], state: State) -> 
     return task
 
 
-async def _driven(execution: Execution, task: Task, meter: Meter) -> Task | None:
-    """Drive an execution as far as it goes here, with its log lines and metrics; None when another process took it over."""
-    logger = log(__name__).bind(task_id=str(task.pk), client_id=str(task.client_id), task_type=task.agent_type)
-    logger = logger.bind(request_id=task.request_id)
+async def _driven(execution: Execution, task: Task, meter: Meter, *, traceparent: str) -> Task | None:
+    """Drive an execution as far as it goes here, with its log lines, metrics and spans; None when another process took it over.
+
+    Every log line within, of tools too, names the task and the request that brought it.
+    """
+    told = {"task_id": str(task.pk), "client_id": str(task.client_id), "request_id": task.request_id}
+    with structlog.contextvars.bound_contextvars(**told), traces.attempt(task, execution.state, traceparent) as trail:
+        execution.trail = trail
+        ended = await _attempted(execution, task, meter)
+        if trail is not None:
+            trail.ended(ended)
+        return ended
+
+
+async def _attempted(execution: Execution, task: Task, meter: Meter) -> Task | None:
+    logger = log(__name__).bind(task_type=task.agent_type)
     logger.info("agent_task_started", attempt=task.attempts)
     try:
         async with meter.slot():

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -123,7 +124,8 @@ class Hub:
     def _start(self) -> None:
         if not self._workers:
             for work in (self._publish, self._listen, self._poll):
-                self._workers.append(asyncio.create_task(_forever(work)))
+                # Of no request, though one of them is the first.
+                self._workers.append(asyncio.create_task(_forever(work), context=Context()))
 
     async def _publish(self) -> None:
         """Carry our runners' messages to Redis, as many as wait in one round trip."""

@@ -124,7 +124,9 @@ def _each(tasks: QuerySet[Task], mend: Callable[[Task], None]) -> int:
 
 def _end(task: Task, status: str, reason: str, message: str) -> None:
     lifecycle.end_unrun(task, e.TaskEnded(status=status, exit_reason=reason, message=message))
-    log(__name__).info("agent_task_ended_by_sweeper", task_id=str(task.pk), exit_reason=reason)
+    log(__name__).info(
+        "agent_task_ended_by_sweeper", task_id=str(task.pk), request_id=task.request_id, exit_reason=reason
+    )
 
 
 MENDING: Chores = {"taken_over": take_over, "timed_out": time_out, "given_up": give_up, "expired": expire}

@@ -6,6 +6,7 @@ import time
 from uuid import UUID
 
 import orjson
+import structlog
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from accounts.limiter.values import Charge
 from accounts.limits import Admission
 from accounts.permissions import KeyView
-from agentplatform import metrics
+from agentplatform import metrics, tracing
 from agentplatform.database import in_database
 from agentplatform.errors import (
     FieldError,
@@ -83,6 +84,9 @@ class ExecuteView(OrderView):
             if order.request.agent_type in await offers():
                 agent_type = order.request.agent_type
             accepted = await services.execute(order, admit=self._admit)
+            structlog.contextvars.bind_contextvars(task_id=str(accepted.task_id))  # for the access line
+            if tracing.is_on():
+                tracing.note({"agentplatform.task.id": str(accepted.task_id), "agentplatform.cache": accepted.cache})
             if accepted.is_replayed:
                 await self.take("calls")
             outcome = accepted.task.status if accepted.task else "running"

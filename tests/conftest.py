@@ -26,7 +26,10 @@ ENVIRONMENT = {
     "LOG_LEVEL": "INFO",
 }
 # Empty, they count as unset; a developer's own `.env` cannot fill them in.
-UNSET = ("API_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "CELERY_BROKER_URL", "METRICS_TOKEN", "API_KEY_PEPPER")
+UNSET = (
+    "API_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "CELERY_BROKER_URL", "METRICS_TOKEN", "API_KEY_PEPPER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "LANGSMITH_API_KEY", "LANGCHAIN_API_KEY", "TRACE_CONTENT",
+)  # fmt: skip
 
 # One of xdist's workers; None for the process that starts the run.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")

@@ -6,12 +6,13 @@ They may wait for models for minutes; in a shared pool, a few of them would keep
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 
 async def in_own_thread(call: Callable[[], Any], name: str) -> Any:
     """What the call returns or raises."""
-    loop = asyncio.get_running_loop()
+    loop, here = asyncio.get_running_loop(), copy_context()
     done: asyncio.Future[Any] = loop.create_future()
 
     def settle(result: Any, error: BaseException | None) -> None:
@@ -26,7 +27,7 @@ async def in_own_thread(call: Callable[[], Any], name: str) -> Any:
     def work() -> None:
         result, error = None, None
         try:
-            result = call()
+            result = here.run(call)
         except BaseException as raised:  # noqa: BLE001  # it is told where it is awaited
             error = raised
         if not loop.is_closed():

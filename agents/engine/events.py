@@ -31,6 +31,7 @@ class TaskAccepted(Event):
     `cache_key` names the answer in the response cache; empty when it may neither be read from there nor kept.
     `guard_mode` is that of the client's tier, in place of the agents' own; empty for these.
     `masking` says what of the client's is neither kept nor passed on; `input` is without it already.
+    `traceparent`: where its trace was when it was accepted, in W3C's form; every run of it goes on from there.
     """
 
     agent: str
@@ -42,6 +43,7 @@ class TaskAccepted(Event):
     may_read_cache: bool = False
     guard_mode: str = ""
     masking: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

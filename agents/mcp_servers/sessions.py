@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from contextvars import Context
 
 from django.conf import settings
 from mcp import Client
@@ -45,7 +46,8 @@ class Session:
         self._used_at = self._listed_at = time.monotonic()
         self._opened = asyncio.Event()
         self._leave = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name=f"mcp session {spec.name}")
+        # Of no task, though one of them is the first to use it.
+        self._task = asyncio.create_task(self._run(), name=f"mcp session {spec.name}", context=Context())
 
     async def opened(self) -> None:
         """Wait until it is open. Raises CannotConnect."""
