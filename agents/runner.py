@@ -313,7 +313,7 @@ class Execution:
         except llm.ModelError as error:
             return self._model_failed(effect, error)
         if self.trail is not None:
-            self.trail.replied(reply)
+            self.trail.replied(effect, reply)
         await self.meter.settle(charge, reply.usage)
         model, price = effect.model.name, cost(effect.model.price, reply.usage)
         metrics.tokens_total.labels(model, "input").inc(reply.usage.input_tokens)

@@ -55,7 +55,7 @@ def attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail | None
     if task.conversation_id:
         attributes["gen_ai.conversation.id"] = str(task.conversation_id)
     if settings.TRACE_CONTENT:
-        attributes["gen_ai.input.messages"] = _said("user", state.input.task)
+        attributes["gen_ai.input.messages"] = _asked(state.input.task)
     parent = tracing.place_of({"traceparent": traceparent})
     with tracing.span(f"invoke_agent {agent.slug}", attributes, parent=parent) as root:
         trail = Trail(task, state, root)
@@ -72,6 +72,7 @@ class Trail:
         self._conversation_id = str(task.conversation_id or "")
         self._root = root
         self._runs: dict[str, Span] = {e.ROOT: root}
+        self._reasons: dict[str, str] = {}
         for run in sorted(state.runs.values(), key=lambda run: run.id.count(".")):
             if run.id != e.ROOT and not run.is_done:  # begun in an earlier attempt
                 self._begin(run.id, run.agent, run.task)
@@ -85,7 +86,7 @@ class Trail:
                 if event.is_error:
                     tracing.fail(ended, "delegate_failed")
                 if settings.TRACE_CONTENT:
-                    ended.set_attribute("gen_ai.output.messages", _said("assistant", event.output))
+                    ended.set_attribute("gen_ai.output.messages", _said(event.output))
                 ended.end()
             case e.GuardNoted():
                 self._root.add_event("agentplatform.guard", {"agentplatform.guard.rule": event.rule})
@@ -101,11 +102,12 @@ class Trail:
         parent = tracing.below(self._run(effect.run))
         with tracing.span(name, attributes, kind=kind, parent=parent) as span:
             event = await work
-            _tell(span, event)
+            _tell(span, event, self._reasons.pop(effect.run, ""))
         return event
 
-    def replied(self, reply: llm.Reply) -> None:
+    def replied(self, effect: CallModel, reply: llm.Reply) -> None:
         """Note what only the provider's answer says. Within the span of the call."""
+        self._reasons[effect.run] = reply.finish_reason
         told: dict[str, tracing.Value] = {"gen_ai.response.model": reply.model}
         if reply.finish_reason:
             told["gen_ai.response.finish_reasons"] = [reply.finish_reason]
@@ -132,7 +134,7 @@ class Trail:
         if task.status == Task.Status.FAILED:
             tracing.fail(self._root, task.exit_reason)
         elif settings.TRACE_CONTENT and task.result is not None:
-            self._root.set_attribute("gen_ai.output.messages", _said("assistant", task.result))
+            self._root.set_attribute("gen_ai.output.messages", _said(task.result))
 
     def close(self) -> None:
         """End what is still open: delegates that go on in another attempt, or were left when the task ended."""
@@ -143,7 +145,7 @@ class Trail:
     def _begin(self, run_id: str, agent: str, task: str) -> None:
         attributes = {**_invoked(agent), "agentplatform.run": run_id}
         if settings.TRACE_CONTENT:
-            attributes["gen_ai.input.messages"] = _said("user", task)
+            attributes["gen_ai.input.messages"] = _asked(task)
         above = tracing.below(self._run(run_id.rpartition(".")[0]))
         self._runs[run_id] = tracing.begun(f"invoke_agent {agent}", attributes, parent=above)
 
@@ -204,7 +206,7 @@ def _server(url: str) -> Mapping[str, tracing.Value]:
     }
 
 
-def _tell(span: Span, event: e.Event) -> None:
+def _tell(span: Span, event: e.Event, finish_reason: str) -> None:
     """What became of a call."""
     match event:
         case e.ModelAnswered():
@@ -217,7 +219,7 @@ def _tell(span: Span, event: e.Event) -> None:
             )
             if settings.TRACE_CONTENT:
                 answer = _message(Message("assistant", event.text, event.tool_calls))
-                span.set_attribute("gen_ai.output.messages", _json([answer]))
+                span.set_attribute("gen_ai.output.messages", _json([{**answer, "finish_reason": finish_reason}]))
             _tell_guard(span, event.guard_rule)
         case e.ModelFailed():
             span.set_attribute("agentplatform.cost_usd", float(event.cost_usd))
@@ -237,10 +239,16 @@ def _tell_guard(span: Span, rule: str) -> None:
         span.set_attribute("agentplatform.guard.rule", rule)
 
 
-def _said(role: str, what: Any) -> str:
-    """One message, in the form of the conventions."""
+def _asked(what: str) -> str:
+    """What an agent was asked, in the form of the conventions."""
+    return _json([{"role": "user", "parts": [{"type": "text", "content": _text(what)}]}])
+
+
+def _said(what: Any) -> str:
+    """What an agent answered."""
     text = what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)
-    return _json([{"role": role, "parts": [{"type": "text", "content": _text(text)}]}])
+    parts = [{"type": "text", "content": _text(text)}]
+    return _json([{"role": "assistant", "parts": parts, "finish_reason": "stop"}])
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -275,7 +275,9 @@ def test_what_was_said_is_in_the_spans_when_switched_on(
     asked = json.loads(first.attributes["gen_ai.input.messages"])
     assert [message["role"] for message in asked] == ["system", "user"]
     assert "canary-prompt" in asked[1]["parts"][0]["content"]
-    [call] = json.loads(first.attributes["gen_ai.output.messages"])[0]["parts"]
+    [answer] = json.loads(first.attributes["gen_ai.output.messages"])
+    assert answer["finish_reason"] == "tool_calls"
+    [call] = answer["parts"]
     assert (call["type"], call["name"], call["arguments"]) == (
         "tool_call", "calculator", {"expression": "canary_argument"},
     )  # fmt: skip
@@ -283,7 +285,7 @@ def test_what_was_said_is_in_the_spans_when_switched_on(
     run = receiver.one("invoke_agent analyst")
     assert "canary-prompt" in run.attributes["gen_ai.input.messages"]
     assert json.loads(run.attributes["gen_ai.output.messages"]) == [
-        {"role": "assistant", "parts": [{"type": "text", "content": "canary-output"}]}
+        {"role": "assistant", "parts": [{"type": "text", "content": "canary-output"}], "finish_reason": "stop"}
     ]
 
 
