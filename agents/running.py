@@ -197,8 +197,11 @@ async def _driven(execution: Execution, task: Task, meter: Meter, *, traceparent
 
     Every log line within, of tools too, names the task and the request that brought it.
     """
-    told = {"task_id": str(task.pk), "client_id": str(task.client_id), "request_id": task.request_id}
-    with structlog.contextvars.bound_contextvars(**told), traces.attempt(task, execution.state, traceparent) as trail:
+    # It runs in an asyncio task of its own, so nothing has to be taken back.
+    structlog.contextvars.bind_contextvars(
+        task_id=str(task.pk), client_id=str(task.client_id), request_id=task.request_id
+    )
+    with traces.attempt(task, execution.state, traceparent) as trail:
         execution.trail = trail
         ended = await _attempted(execution, task, meter)
         if trail is not None:

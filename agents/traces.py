@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,14 +32,16 @@ TEXT_CHARACTERS = 8 * 1024
 MOST_MESSAGES = 32
 # Every model is reached by this provider's API; the address says who it is.
 PROVIDER = "openai"
+UNTRACED: AbstractContextManager[None] = nullcontext()
+
+
+def attempt(task: Task, state: State, traceparent: str) -> AbstractContextManager[Trail | None]:
+    """The span of one attempt at a task, in the trace in which it was accepted; None while nothing is traced."""
+    return _attempt(task, state, traceparent) if tracing.is_on() else UNTRACED
 
 
 @contextmanager
-def attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail | None]:
-    """The span of one attempt at a task, in the trace in which it was accepted; None while nothing is traced."""
-    if not tracing.is_on():
-        yield None
-        return
+def _attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail]:
     agent = state.team[state.root.agent]
     attributes: dict[str, tracing.Value] = {
         **_invoked(agent.slug),

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from agentplatform.embedded import addresses
+from agentplatform.tracing import Receiver
 
 ROOT = Path(__file__).parents[2]
 SECRET = "0123456789abcdef" * 3
@@ -49,6 +50,13 @@ BAD = [
     ("MCP_STDIO_COMMANDS", "uvx 'a", "a quotation mark is open"),
     ("MCP_IDLE_SECONDS", "0", "1 to 86400"),
     ("CREDENTIALS_KEYS", f"{SECRET},short", "at least 32 characters"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "http://… or https://…"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "a-key", "name=value"),
+    ("OTEL_TRACES_SAMPLER", "sometimes", "traceidratio"),
+    ("OTEL_TRACES_SAMPLER_ARG", "2", "0 to 1"),
+    ("TRACE_CONTENT", "maybe", "no, yes"),
+    ("LANGSMITH_ENDPOINT", "smith", "http://… or https://…"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
 ]
 UNFIT_FOR_PRODUCTION = [
@@ -170,3 +178,44 @@ def test_the_command_line_ends_with_one_line_and_no_trace() -> None:
     assert ended.returncode == 1
     assert ended.stderr == "PORT: 'eighty' is not a whole number; it takes 1 to 65535.\n"
     assert ended.stdout == ""
+
+
+COLLECTOR = "http://collector:4318"
+LANGSMITH = "https://api.smith.langchain.com/otel/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("variables", "receivers"),
+    [
+        ({}, []),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{COLLECTOR}/", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c, d=e=f"},
+            [Receiver(f"{COLLECTOR}/v1/traces", {"a": "b c", "d": "e=f"})],
+        ),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{COLLECTOR}/own"}, [Receiver(f"{COLLECTOR}/own", {})]),
+        (
+            {"LANGCHAIN_API_KEY": "old"},
+            [Receiver(LANGSMITH, {"x-api-key": "old", "Langsmith-Project": "default"}, is_standard=False)],
+        ),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR,
+                "LANGCHAIN_API_KEY": "old",
+                "LANGSMITH_API_KEY": "new",
+                "LANGSMITH_ENDPOINT": "https://eu.example",
+                "LANGSMITH_PROJECT": "ours",
+            },
+            [
+                Receiver(f"{COLLECTOR}/v1/traces", {}),
+                Receiver(
+                    "https://eu.example/otel/v1/traces",
+                    {"x-api-key": "new", "Langsmith-Project": "ours"},
+                    is_standard=False,
+                ),
+            ],
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR, "OTEL_SDK_DISABLED": "true"}, []),
+    ],
+)
+def test_variables_say_who_gets_spans(read: Any, variables: dict[str, str], receivers: list[Receiver]) -> None:
+    assert read(**variables)["TRACES_TO"] == receivers

@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from agentplatform.logs import log
+from agents import teams
+from agents.models import Agent, AgentVersion
+from agents.tools import registry
+from agents.tools.tool import tool
 from tests.api import Persona
-from tests.scripted_model import ScriptedModel, tool_call
+from tests.scripted_model import ScriptedModel, failure, tool_call
 
 Counted = Callable[..., float]
 
@@ -93,3 +100,38 @@ def test_prompts_outputs_and_keys_are_never_logged(
     assert "canary" not in logs.text
     assert alice.key not in logs.text
     assert "canary" not in alice.get("/metrics").text
+
+
+@pytest.mark.parametrize("is_background", [False, True], ids=["web", "worker"])
+def test_all_lines_of_a_run_name_its_task_and_its_request(
+    alice: Persona, model: ScriptedModel, logs: Any, worker: None, is_background: bool
+) -> None:
+    registry.register(breaking)
+    try:
+        publish("clumsy", tools=["breaking"])
+        model.answers(failure(500), tool_call("breaking"), "Never mind.")
+        headers = {"X-Request-ID": "req-9"}
+        answer = alice.execute("Break it.", headers=headers, agent_type="clumsy", async_execution=is_background)
+        task_id = answer.json()["task_id"]
+        alice.ended(task_id)
+    finally:
+        del registry._tools["breaking"]
+    for name in ("agent_task_started", "model_call_failed", "breaks_soon", "tool_failed", "agent_task_completed"):
+        [event] = logs.events(name)
+        assert (event["task_id"], event["request_id"]) == (task_id, "req-9"), name
+    [access] = [event for event in logs.events("request") if event["path"] == "/agent/execute"]
+    assert (access["task_id"], access["request_id"]) == (task_id, "req-9")
+
+
+@tool(effect="pure", timeout_seconds=5, runs_in_thread=True)
+def breaking() -> str:
+    """Breaks."""
+    log(__name__).info("breaks_soon")
+    raise RuntimeError("canary")
+
+
+def publish(slug: str, **fields: Any) -> None:
+    agent = Agent.objects.create(slug=slug)
+    told = {"description": f"Does {slug}.", "instructions": f"You are {slug}.", **fields}
+    AgentVersion.objects.create(agent=agent, number=1, status=AgentVersion.Status.PUBLISHED, **told)
+    teams.forget()
