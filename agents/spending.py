@@ -35,12 +35,13 @@ def _movements(first_seq: int, new: Sequence[e.Event], set_aside: Mapping[str, D
             called[event.run] = event.reserved_usd
         # Called in this same write, it was never sent: the write comes before the call.
         elif isinstance(event, SETTLING) and called.pop(event.run, None) is None:
-            settled.append(_settlement(seq, event))
+            settled.append(settlement(seq, event))
     is_over = any(isinstance(event, e.TaskEnded) for event in new)
     return Movements(tuple(settled), called, set_aside, is_over)
 
 
-def _settlement(seq: int, event: e.ModelAnswered | e.ModelFailed | e.ModelAbandoned) -> Settlement:
+def settlement(seq: int, event: e.ModelAnswered | e.ModelFailed | e.ModelAbandoned) -> Settlement:
+    """What the end of a model call, the journal's event of this number, comes to in money."""
     kind, tokens = Kind.FAILED, (0, 0)
     match event:
         case e.ModelAnswered():
