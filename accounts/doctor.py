@@ -1,9 +1,11 @@
 """What the doctor looks at of limits and money."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
 from accounts.limiter.redis_store import ask
 from accounts.limiter.values import Charge, Limit
@@ -12,6 +14,9 @@ from agentplatform import redis
 from agentplatform.doctor.examining import bounded
 from agentplatform.doctor.findings import Finding, ok, problem, warning
 
+PRESENT = timedelta(days=31)
+"""No day or month that goes on began earlier; checkledger reads them all."""
+
 
 def limits() -> Iterator[Finding]:
     """Count two calls against a limit of one, of an owner of our own, and see the second refused."""
@@ -19,14 +24,14 @@ def limits() -> Iterator[Finding]:
 
 
 def money() -> Iterator[Finding]:
-    """Whether the balances of budgets are what their ledger and reservations add up to."""
+    """Whether the present balances of budgets are what their ledger and reservations add up to."""
     with bounded():
-        found = list(ledger.differences())
+        found = list(ledger.differences(timezone.now() - PRESENT))
     if found:
         more = f" {len(found) - 1} more are like it." if len(found) > 1 else ""
         yield problem(f"{found[0]}{more}", "Run manage.py checkledger for all, and report it: this must never happen.")
     else:
-        yield ok("The balances of all budgets are what their ledger adds up to.")
+        yield ok("The present balances of budgets are what their ledger adds up to.")
 
 
 async def _limited() -> Finding:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.apps import apps
 from django.db import connection
 from django.db.models import Avg, Count
 from django.db.models.functions import Now
@@ -21,11 +22,14 @@ from accounts.money.models import Balance
 from agentplatform.doctor.examining import bounded
 from agents import outbox, presence
 from agents.models import Process, Task, UnknownOutcome
+from agents.usage.models import NO_CLIENT
 from agents.webhooks.models import Delivery
 
 MOST_TASKS = 50_000
 """Tasks of a short stretch that are read, the newest; with more, the page says so."""
 SHOWN = 12
+MOST_CLIENTS = 200
+"""Of which those that are shown are chosen, also by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,14 @@ def _urgency(budget: tuple[Balance, float, Forecast | None]) -> tuple[float, flo
 
 
 def _rating(stretch: Stretch) -> tuple[float | None, int]:
-    rated = Task.objects.filter(feedback__created_at__gt=Now() - stretch.length).order_by()
-    told = rated.aggregate(mean=Avg("feedback__rating"), count=Count("feedback"))
+    feedback: Any = apps.get_model(
+        "feedback", "Feedback"
+    )  # of an app above this one; by its own index, without the tasks
+    told = (
+        feedback.objects.filter(created_at__gt=Now() - stretch.length)
+        .order_by()
+        .aggregate(mean=Avg("rating"), count=Count("pk"))
+    )
     return told["mean"], told["count"]
 
 
@@ -178,21 +188,29 @@ OF_TASKS = f"""
 ALL, BY_AGENT, BY_CLIENT, BY_BAR = 0b1111, 0b0111, 0b1011, 0b1110
 
 
-OF_DAYS = """
-    SELECT GROUPING(agent_type, client_id, reason, bar), agent_type, client_id, reason, bar, sum(completed)::bigint,
-        sum(failed)::bigint, sum(cancelled)::bigint, sum(cached)::bigint, sum(input_tokens + output_tokens)::bigint,
-        sum(cost_usd), NULL, count(*)
-    FROM (
-        SELECT agent_type, client_id, NULL AS reason, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar,
-            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
-        FROM usage_dailyusage WHERE day > (now() - %(length)s::interval)::date
-        UNION ALL
-        SELECT agent_type, client_id, NULL, date_bin(%(bar)s::interval, day::timestamptz, 'epoch'),
-            completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
-        FROM usage_endedtask WHERE day > (now() - %(length)s::interval)::date
-    ) AS used
-    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (bar), (reason))
+SUMS = """
+    sum(completed)::bigint, sum(failed)::bigint, sum(cancelled)::bigint, sum(cached)::bigint,
+    sum(input_tokens + output_tokens)::bigint, sum(cost_usd), NULL, count(*)
 """
+# Each day has a line for each agent and one for each client; either kind tells of all tasks.
+OF_DAYS = f"""
+    WITH used AS (
+        SELECT day, agent_type, client_id, completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_dailytotal WHERE day > (now() - %(length)s::interval)::date
+        UNION ALL
+        SELECT day, told.agent_type, told.client_id, completed, failed, cancelled, cached, input_tokens, output_tokens, cost_usd
+        FROM usage_endedtask ended CROSS JOIN LATERAL (VALUES (ended.agent_type, %(no_client)s), ('', ended.client_id))
+            AS told(agent_type, client_id)
+        WHERE day > (now() - %(length)s::interval)::date
+    )
+    SELECT 8 * GROUPING(agent_type) + 6 + GROUPING(bar), agent_type, NULL, NULL, bar, {SUMS}
+    FROM (SELECT *, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar FROM used WHERE agent_type <> '') AS of_agents
+    GROUP BY GROUPING SETS ((), (agent_type), (bar))
+    UNION ALL (
+        SELECT {BY_CLIENT}, NULL, client_id, NULL, NULL, {SUMS} FROM used WHERE agent_type = '' GROUP BY client_id
+        ORDER BY sum(completed + failed + cancelled) DESC LIMIT {MOST_CLIENTS}
+    )
+"""  # noqa: S608  # made of our own constants
 
 
 def _of_the_past(found: Figures) -> None:
@@ -201,7 +219,7 @@ def _of_the_past(found: Figures) -> None:
     clients: dict[Any, Line] = {}
     with connection.cursor() as cursor:
         query = OF_TASKS if stretch.is_short else OF_DAYS
-        cursor.execute(query, {**_lengths(stretch), "most": MOST_TASKS})
+        cursor.execute(query, {**_lengths(stretch), "most": MOST_TASKS, "no_client": NO_CLIENT})
         for kind, agent, client, reason, bar, *counts, seconds, count in cursor.fetchall():
             line = _line(agent, counts, seconds or (None, None, None))
             if kind == ALL:

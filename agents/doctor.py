@@ -126,7 +126,8 @@ def growth() -> Iterator[Finding]:
 def _forecast(total: int, free: int) -> Iterator[Finding]:
     (kept,) = room.row("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'agents_task'::regclass")
     (lately,) = room.row(
-        "SELECT coalesce(sum(completed + failed + cancelled), 0)::bigint FROM usage_dailyusage WHERE day >= CURRENT_DATE - 7"
+        "SELECT coalesce(sum(completed + failed + cancelled), 0)::bigint FROM usage_dailytotal "
+        "WHERE day >= CURRENT_DATE - 7 AND agent_type <> ''"
     )
     if kept < LEAST_TASKS or not lately:
         return

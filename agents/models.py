@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -263,6 +264,30 @@ class Task(models.Model):
             models.Index(fields=("forked_from",), name="task_fork", condition=models.Q(forked_from__isnull=False)),
             models.Index(fields=("created_at",), name="task_queued", condition=models.Q(status="queued")),
             models.Index(fields=("-created_at", "-id"), name="task_flagged", condition=~models.Q(guard_rule="")),
+            # The console's filters and search.
+            models.Index(fields=("agent_type", "-created_at", "-id"), name="task_of_agent"),
+            models.Index(
+                fields=("status", "-created_at", "-id"),
+                name="task_unsuccessful",
+                condition=models.Q(status__in=("failed", "cancelled")),
+            ),
+            models.Index(
+                fields=("exit_reason", "-created_at", "-id"),
+                name="task_reason",
+                condition=~models.Q(exit_reason__in=("", "completed")),
+            ),
+            models.Index(fields=("request_id",), name="task_request", condition=~models.Q(request_id="")),
+            models.Index(
+                fields=("conversation_id",),
+                name="task_of_conversation",
+                condition=models.Q(conversation_id__isnull=False),
+            ),
+            GinIndex(
+                fields=("metadata",),
+                name="task_metadata",
+                opclasses=("jsonb_path_ops",),
+                condition=~models.Q(metadata={}),
+            ),
         )
 
     def __str__(self) -> str:

@@ -7,15 +7,17 @@ from django.db.models import Avg, Count, F, Func, QuerySet, TextField
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.text import Truncator
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from accounts.admin.filters import ClientFilter
+from accounts.admin.keyset import Keyset
 from agents.models import Agent
 from feedback.models import Feedback
 
 OFFERED_TAGS = 50
+AVERAGED = 2_000
+"""Ratings that the averages are made of, at most."""
 ABOUT = ("task", "agent", "client")
-CLIENT_FILTER = ("client", admin.RelatedOnlyFieldListFilter)
 RATING_COLOURS = {1: "danger", 2: "warning", 3: "info", 4: "success", 5: "success"}
 
 
@@ -55,7 +57,8 @@ class TagFilter(admin.SimpleListFilter):
     parameter_name = "tag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        tags = Feedback.objects.order_by().values(tag=Tags(F("tags"))).annotate(count=Count("*"))
+        newest = Feedback.objects.filter(pk__in=Feedback.objects.order_by("-created_at").values("pk")[:AVERAGED])
+        tags = newest.order_by().values(tag=Tags(F("tags"))).annotate(count=Count("*"))
         most_used = tags.order_by("-count", "tag")[:OFFERED_TAGS]
         return [(row["tag"], f"{row['tag']} ({row['count']})") for row in most_used]
 
@@ -64,11 +67,12 @@ class TagFilter(admin.SimpleListFilter):
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(ModelAdmin):
+class FeedbackAdmin(Keyset):
     """The averages above the list are those of the rows that the filters and the search leave."""
 
     list_display: ClassVar = ["created_at", "stars", "agent", "client", "said", "listed_tags"]
-    list_filter: ClassVar = [RatingFilter, AgentFilter, "created_at", CLIENT_FILTER, TagFilter]
+    list_filter: ClassVar = [RatingFilter, AgentFilter, "created_at", ClientFilter, TagFilter]
+    keyset = ("-created_at", "-task_id")
     list_select_related: ClassVar = ["task", "client"]
     list_before_template = "feedback/averages.html"
     change_form_outer_after_template = "feedback/case.html"
@@ -109,10 +113,11 @@ class FeedbackAdmin(ModelAdmin):
 
 
 def averages(rows: QuerySet[Feedback]) -> dict[str, Any]:
-    """The average rating per agent over these rows, as a table: agent, average, number of ratings."""
-    by_agent = rows.order_by().values("task__agent_type").annotate(average=Avg("rating"), count=Count("pk"))
+    """The average rating per agent over these rows, of many the newest, as a table: agent, average, number of ratings."""
+    newest = Feedback.objects.filter(pk__in=rows.order_by("-created_at").values("pk")[:AVERAGED])
+    by_agent = newest.order_by().values("task__agent_type").annotate(average=Avg("rating"), count=Count("pk"))
     found = by_agent.order_by("task__agent_type")
     return {
-        "headers": ["Agent", "Average rating", "Ratings"],
+        "headers": ["Agent", "Average rating", f"Ratings, of the newest {AVERAGED:,}"],
         "rows": [[row["task__agent_type"], f"{row['average']:.2f}", row["count"]] for row in found],
     }

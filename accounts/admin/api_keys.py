@@ -15,6 +15,7 @@ from accounts import audit, services
 from accounts.admin import csv_export
 from accounts.admin.api_key_form import ApiKeyForm, RotationForm
 from accounts.admin.clients import STATE_COLOURS
+from accounts.admin.filters import ClientFilter
 from accounts.admin.previewed import Previewed
 from accounts.models import LIMITS, ApiKey
 from accounts.preview import previews
@@ -62,7 +63,7 @@ class ApiKeyAdmin(Previewed):
 
     form = ApiKeyForm
     list_display = ("prefix", "name", "client", "tier", "state", "expires_at", "last_used_at", "created_at")
-    list_filter = (StateFilter, "client__tier", ("client", admin.RelatedOnlyFieldListFilter))
+    list_filter = (StateFilter, "client__tier", ClientFilter)
     list_select_related = ("client__tier",)
     search_fields = ("prefix", "name", "client__name")
     autocomplete_fields = ("client",)

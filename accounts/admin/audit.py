@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import audit
+from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
 from accounts.models import AuditEntry
 
@@ -43,9 +44,10 @@ class Audited(ModelAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
+class AuditEntryAdmin(Keyset, ReadOnly):
     """Who changed what, from what to what."""
 
+    keyset = ("-at", "-id")
     list_display = ("at", "actor_kind", "actor", "shown_action", "subject_kind", "subject", "summary")
     list_filter = ("action", "subject_kind", "actor_kind", ("at", admin.DateFieldListFilter))
     search_fields = ("actor", "subject", "=subject_id", "=request_id")

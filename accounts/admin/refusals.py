@@ -8,22 +8,26 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from accounts.admin.filters import ClientFilter
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
 from accounts.models import Refusal
 
 
 @admin.register(Refusal)
-class RefusalAdmin(ReadOnly):
+class RefusalAdmin(Finding, Keyset, ReadOnly):
+    keyset = ("-at", "-id")
     list_display = ("at", "request_id", "client", "api_key", "rule", "status", "path", "detail")
     list_filter = (
         "code",
         "rule",
         "tier",
-        ("client", admin.RelatedOnlyFieldListFilter),
+        ClientFilter,
         ("at", admin.DateFieldListFilter),
     )
     list_select_related = ("client", "api_key")
-    search_fields = ("=request_id", "client__name", "api_key__prefix")
+    words = ("request_id", "api_key__prefix")
     search_help_text = "A request's id (the request_id of the answer, or its X-Request-ID), a client, a key's prefix"
     fieldsets = (
         (None, {"fields": ("detail", ("rule", "code"), "went_by")}),

@@ -12,6 +12,9 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts.admin.audit import Audited
+from accounts.admin.filters import ClientFilter, EachValue
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from accounts.admin.previewed import Previewed
 from accounts.admin.read_only import ReadOnly
 from accounts.money import preview
@@ -115,12 +118,13 @@ class PriceAdmin(Audited):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnly):
+class LedgerEntryAdmin(Finding, Keyset, ReadOnly):
+    keyset = ("-at", "-id")
     list_display = ("at", "client", "model", "kind", "amount", "reserved", "input_tokens", "output_tokens", "task_id")
-    list_filter = ("kind", "model", ("client", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("kind", ("model", EachValue), ClientFilter)
     list_select_related = ("client",)
-    search_fields = ("=task_id",)
-    search_help_text = "A task's id"
+    ids = ("task_id",)
+    search_help_text = "A task's id, or a client"
 
     @display(description="amount", ordering="amount_usd")
     def amount(self, entry: LedgerEntry) -> str:

@@ -1,20 +1,23 @@
 """Whether the ledger adds up, and how its old part is let go."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
 
 from accounts.money.models import Balance, LedgerEntry, Pruning
 
-# Each compares what a balance says with what its rows add up to.
+# Each compares what a balance says with what its rows add up to. Nothing is charged to a balance before its period begins, so
+# for the younger ones the older part of the ledger need not be read.
 SPENT = """
     SELECT balance.id, balance.spent_usd, balance.carried_usd + COALESCE(told.usd, 0)
     FROM money_balance balance LEFT JOIN (
-        SELECT charged AS id, SUM(amount_usd) AS usd FROM money_ledgerentry, UNNEST(balances) AS charged GROUP BY charged
+        SELECT charged AS id, SUM(amount_usd) AS usd FROM money_ledgerentry, UNNEST(balances) AS charged
+        WHERE balances <> '{}' AND at >= %(since)s GROUP BY charged
     ) told ON told.id = balance.id
-    WHERE balance.spent_usd <> balance.carried_usd + COALESCE(told.usd, 0) ORDER BY balance.id
+    WHERE balance.period_start >= %(since)s AND balance.spent_usd <> balance.carried_usd + COALESCE(told.usd, 0)
+    ORDER BY balance.id
 """
 RESERVED = """
     SELECT balance.id, balance.reserved_usd, COALESCE(told.usd, 0)
@@ -23,17 +26,21 @@ RESERVED = """
     ) told ON told.id = balance.id
     WHERE balance.reserved_usd <> COALESCE(told.usd, 0) ORDER BY balance.id
 """
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 ALLOWS_PRUNING = "SET LOCAL agentplatform.prunes_ledger = 'yes'"
 
 
-def differences() -> Iterator[str]:
-    """A sentence for each balance that is not the sum of its rows. To be read within one snapshot."""
+def differences(since: datetime = BEGINNING) -> Iterator[str]:
+    """A sentence for each balance that is not the sum of its rows. To be read within one snapshot.
+
+    With `since`, what was spent is compared of the periods that began then or later.
+    """
     for query, word, source in (
         (SPENT, "spent", "its entries in the ledger"),
         (RESERVED, "reserved", "its reservations"),
     ):
         with connection.cursor() as cursor:
-            cursor.execute(query)
+            cursor.execute(query, {"since": since})
             for balance_id, told, found in cursor.fetchall():
                 yield f"Balance {balance_id}: ${told:f} {word}, but {source} add up to ${found:f}."
 

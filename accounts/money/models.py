@@ -175,6 +175,12 @@ class LedgerEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=("client", "at"), name="entry_of_client"),
             models.Index(fields=("-at", "-id"), name="entry_newest"),
+            models.Index(fields=("model", "-at", "-id"), name="entry_of_model"),
+            models.Index(fields=("kind", "-at", "-id"), name="entry_unusual", condition=~models.Q(kind="answered")),
+            # All that the doctor adds up, so that it need not read the rows.
+            models.Index(
+                fields=("at",), include=("amount_usd", "balances"), name="entry_charged", condition=~models.Q(balances=[])
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=("task_id", "seq"), name="entry_settled_once"),

@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from agents import outcomes
 from agents.models import Task, UnknownOutcome
 from agents.tools.registry import MAX_OUTPUT_BYTES
@@ -62,14 +63,15 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(UnknownOutcome)
-class UnknownOutcomeAdmin(ModelAdmin):
+class UnknownOutcomeAdmin(Finding, Keyset):
     form = DecisionForm
     list_display = ("tool", "of_task", "shown_state", "created_at", "decided_by")
     list_filter = (StateFilter, "tool")
     list_select_related = ("task",)
-    search_fields = ("=task__id",)
+    keyset = ("-id",)
+    ids = ("task_id",)
+    finds_clients = False
     search_help_text = "A task's id"
-    show_full_result_count = False
     readonly_fields: ClassVar[tuple[str, ...]] = ("explanation", "of_task", "tool", "shown_arguments", "created_at")
     fieldsets = (
         (None, {"fields": ("explanation", "of_task", "tool", "shown_arguments", "created_at")}),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -20,6 +20,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import audit
+from accounts.admin.filters import ClientFilter, EachValue
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from agents import timeline
 from agents.admin import replaying, watching
 from agents.engine import events as e
@@ -57,16 +60,30 @@ class GuardFilter(admin.SimpleListFilter):
         return queryset.exclude(guard_rule="") if self.value() == "noted" else queryset
 
 
+class ReasonFilter(EachValue):
+    """Why tasks ended that were not completed."""
+
+    title = "exit reason"
+    where = "exit_reason NOT IN ('', 'completed')"
+
+
 @admin.register(Task)
-class TaskAdmin(ReadOnly):
+class TaskAdmin(Finding, Keyset, ReadOnly):
     list_display = ("id", "agent_type", "client", "shown_status", "exit_reason", "cost", "ran", "created_at")
-    list_filter = ("status", "agent_type", "mode", "exit_reason", GuardFilter)
+    list_filter = (
+        "status",
+        ("agent_type", EachValue),
+        "mode",
+        ("exit_reason", ReasonFilter),
+        GuardFilter,
+        ClientFilter,
+    )
     list_select_related = ("client",)
     change_form_outer_before_template = "agents/task_before.html"
     change_form_outer_after_template = "agents/task_after.html"
-    search_fields = ("=id", "=request_id", "=conversation_id")
-    search_help_text = "A task's, request's or conversation's id"
-    show_full_result_count = False
+    ids = ("id", "conversation_id")
+    words = ("request_id",)
+    search_help_text = "An id of a task, request or conversation, a client, or metadata: order=A-17"
     fieldsets = (
         (
             None,
@@ -89,6 +106,13 @@ class TaskAdmin(ReadOnly):
         ("Timeline", {"fields": ("over_time",)}),
         ("Journal", {"fields": ("story",)}),
     )
+
+    def matching(self, queryset: QuerySet[Any], term: str) -> Q:
+        """Metadata too, by a name and its whole value."""
+        name, is_pair, value = (part.strip() for part in term.partition("="))
+        if not (is_pair and name):
+            return super().matching(queryset, term)
+        return Q(metadata__contains={name: value}) & ~Q(metadata={})  # the index has none that are empty
 
     def get_urls(self) -> list[Any]:
         """The pages of replays and forks, before those that take anything for an id."""

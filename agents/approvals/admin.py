@@ -10,11 +10,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts import audit
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from agentplatform.errors import Conflict
 from agents.approvals import answering
 from agents.approvals.models import Approval
@@ -53,17 +54,17 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ModelAdmin):
+class ApprovalAdmin(Finding, Keyset):
     """What is asked is shown as it would be done; approving and rejecting are the only changes there are."""
 
     form = AnswerForm
     list_display = ("requested_at", "kind", "agent", "tool", "client", "of_task", "shown_state", "expires_at")
     list_filter = (StateFilter, "kind", "agent", "tool")
     list_select_related = ("task__client",)
-    ordering = ("-pk",)
-    search_fields = ("=task__id",)
+    keyset = ("-id",)
+    ids = ("task_id",)
+    finds_clients = False
     search_help_text = "A task's id"
-    show_full_result_count = False
     asked: ClassVar[tuple[str, ...]] = (
         "of_task", "client", "agent", "kind", "tool", "shown_text", "requested_at", "expires_at", "on_timeout",
     )  # fmt: skip

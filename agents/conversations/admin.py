@@ -11,9 +11,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from accounts import audit
+from accounts.admin.filters import ClientFilter
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
 from agentplatform.errors import Conflict, NotFound
 from agents.conversations import forgetting
@@ -23,14 +25,15 @@ NEWEST = 100
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnly):
+class ConversationAdmin(Finding, Keyset, ReadOnly):
     """What was said; whatever a client or a model wrote is escaped."""
 
     list_display = ("conversation_id", "client", "agent_type", "turns", "summarised", "last_used_at", "created_at")
     list_select_related = ("client",)
-    search_fields = ("=conversation_id", "=client__name")
+    keyset = ("-last_used_at", "-id")
+    list_filter = (ClientFilter,)
+    ids = ("conversation_id",)
     search_help_text = "A conversation's id, or a client's name"
-    paginator = InfinitePaginator
     actions = None  # one by one: nobody counts the rows, so nobody would know what “all” are
     fieldsets = (
         (

@@ -28,7 +28,7 @@ ROLL_UP = """
 
 ENDED = """
     SELECT coalesce(sum(completed), 0), coalesce(sum(failed), 0), coalesce(sum(cancelled), 0) FROM (
-        SELECT completed, failed, cancelled FROM usage_dailyusage
+        SELECT completed, failed, cancelled FROM usage_dailytotal WHERE agent_type <> ''
         UNION ALL SELECT completed, failed, cancelled FROM usage_endedtask
     ) AS used
 """

@@ -1,6 +1,6 @@
 """Deliveries in the operators' console: what was told to whom, and what could not be."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -9,21 +9,35 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action, display
 
+from accounts.admin.finding import Finding
+from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
+from agents.models import Task
 from agents.webhooks import deliveries
 from agents.webhooks.models import Delivery
 
 STATE_COLOURS = {"pending": "info", "delivered": "success", "failed": "danger"}
 
 
+class KindFilter(admin.SimpleListFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        ends = [f"task.{status}" for status in Task.FINAL]
+        return [(kind, kind) for kind in (*ends, "approval.requested")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
+class DeliveryAdmin(Finding, Keyset, ReadOnly):
     list_display = ("created_at", "kind", "client", "url", "shown_state", "attempts", "status_code", "next_attempt_at")
-    list_filter = ("state", "kind")
+    list_filter = ("state", KindFilter)
     list_select_related = ("client",)
-    search_fields = ("=id", "=task__id")
-    search_help_text = "A delivery's or a task's id"
-    show_full_result_count = False
+    ids = ("id", "task_id")
+    search_help_text = "A delivery's or a task's id, or a client"
     fields = (
         ("id", "kind"),
         ("client", "task"),

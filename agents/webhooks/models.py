@@ -44,6 +44,7 @@ class Delivery(models.Model):
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=("-created_at", "-id"), name="delivery_newest"),
+            models.Index(fields=("-created_at", "-id"), name="delivery_failed", condition=models.Q(state="failed")),
             models.Index(
                 fields=("endpoint", "next_attempt_at"),
                 name="delivery_due",

@@ -1,0 +1,1 @@
+"""How long each page of the console, and each reading call of the API, takes on a database with a million tasks."""
