@@ -25,7 +25,8 @@ def page(client_id: UUID, query: ListQuery) -> tuple[list[Task], str | None]:
     rows = rows.filter(**{column: given[name] for name, column in FILTERS.items() if name in given})
     if query.cursor:
         created_at, task_id = _read(query.cursor)
-        rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=task_id))
+        # The first condition tells the index where to begin.
+        rows = rows.filter(Q(created_at__lte=created_at) & (Q(created_at__lt=created_at) | Q(id__lt=task_id)))
     found = list(rows[: query.limit + 1])
     is_more = len(found) > query.limit
     found = with_approvals(found[: query.limit])

@@ -338,7 +338,10 @@ class UnknownOutcome(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=("created_at",), name="unknown_outcome_open", condition=models.Q(decision="")),)
+        indexes = (
+            models.Index(fields=("created_at",), name="unknown_outcome_open", condition=models.Q(decision="")),
+            models.Index(fields=("tool", "-id"), name="unknown_outcome_of_tool"),
+        )
 
     def __str__(self) -> str:
         return f"{self.tool} of task {self.task_id}"

@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import audit
+from accounts.admin.filters import EachValue
 from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
 from accounts.models import AuditEntry
@@ -49,7 +50,12 @@ class AuditEntryAdmin(Keyset, ReadOnly):
 
     keyset = ("-at", "-id")
     list_display = ("at", "actor_kind", "actor", "shown_action", "subject_kind", "subject", "summary")
-    list_filter = ("action", "subject_kind", "actor_kind", ("at", admin.DateFieldListFilter))
+    list_filter = (
+        ("action", EachValue),
+        ("subject_kind", EachValue),
+        ("actor_kind", EachValue),
+        ("at", admin.DateFieldListFilter),
+    )
     search_fields = ("actor", "subject", "=subject_id", "=request_id")
     search_help_text = "Who did it, a key's prefix, a name, an id, or a request's id"
     fields = (

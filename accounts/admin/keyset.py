@@ -89,6 +89,7 @@ class Keyset(ModelAdmin):
 
     keyset: tuple[str, ...] = ("-created_at", "-id")
     sortable_by = ()
+    list_per_page = 50
     show_full_result_count = False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetList]:

@@ -3,16 +3,40 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.admin.filters import ClientFilter
+from accounts.admin.filters import ClientFilter, EachValue
 from accounts.admin.finding import Finding
 from accounts.admin.keyset import Keyset
 from accounts.admin.read_only import ReadOnly
-from accounts.models import Refusal
+from accounts.models import Refusal, Tier
+from accounts.refusals import RECORDED
+
+
+class CodeFilter(admin.SimpleListFilter):
+    title = "code"
+    parameter_name = "code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, code) for code in sorted(RECORDED)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refusal]) -> QuerySet[Refusal]:
+        return queryset.filter(code=self.value()) if self.value() else queryset
+
+
+class TierFilter(admin.SimpleListFilter):
+    title = "tier"
+    parameter_name = "tier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(slug, slug) for slug in Tier.objects.values_list("slug", flat=True)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refusal]) -> QuerySet[Refusal]:
+        return queryset.filter(tier=self.value()) if self.value() else queryset
 
 
 @admin.register(Refusal)
@@ -20,9 +44,9 @@ class RefusalAdmin(Finding, Keyset, ReadOnly):
     keyset = ("-at", "-id")
     list_display = ("at", "request_id", "client", "api_key", "rule", "status", "path", "detail")
     list_filter = (
-        "code",
-        "rule",
-        "tier",
+        CodeFilter,
+        ("rule", EachValue),
+        TierFilter,
         ClientFilter,
         ("at", admin.DateFieldListFilter),
     )

@@ -24,6 +24,11 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit"
         ordering: ClassVar = ["-at", "-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=("action", "-at", "-id"), name="audit_of_action"),
+            models.Index(fields=("subject_kind", "-at", "-id"), name="audit_of_kind"),
+            models.Index(fields=("actor_kind", "-at", "-id"), name="audit_of_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject_kind} {self.subject} {self.action}"

@@ -27,7 +27,10 @@ class Refusal(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-at", "-pk"]
-        indexes: ClassVar = [models.Index(fields=("client", "-at"), name="refusal_of_client")]
+        indexes: ClassVar = [
+            models.Index(fields=("client", "-at"), name="refusal_of_client"),
+            models.Index(fields=("rule", "-at", "-id"), name="refusal_of_rule"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.request_id}: {self.rule}"

@@ -179,7 +179,10 @@ class LedgerEntry(models.Model):
             models.Index(fields=("kind", "-at", "-id"), name="entry_unusual", condition=~models.Q(kind="answered")),
             # All that the doctor adds up, so that it need not read the rows.
             models.Index(
-                fields=("at",), include=("amount_usd", "balances"), name="entry_charged", condition=~models.Q(balances=[])
+                fields=("at",),
+                include=("amount_usd", "balances"),
+                name="entry_charged",
+                condition=~models.Q(balances=[]),
             ),
         ]
         constraints: ClassVar = [

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
+from accounts.admin.filters import EachValue
 from accounts.admin.finding import Finding
 from accounts.admin.keyset import Keyset
 from agents import outcomes
@@ -66,7 +67,7 @@ class StateFilter(admin.SimpleListFilter):
 class UnknownOutcomeAdmin(Finding, Keyset):
     form = DecisionForm
     list_display = ("tool", "of_task", "shown_state", "created_at", "decided_by")
-    list_filter = (StateFilter, "tool")
+    list_filter = (StateFilter, ("tool", EachValue))
     list_select_related = ("task",)
     keyset = ("-id",)
     ids = ("task_id",)

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts import audit
+from accounts.admin.filters import EachValue
 from accounts.admin.finding import Finding
 from accounts.admin.keyset import Keyset
 from agentplatform.errors import Conflict
@@ -59,7 +60,7 @@ class ApprovalAdmin(Finding, Keyset):
 
     form = AnswerForm
     list_display = ("requested_at", "kind", "agent", "tool", "client", "of_task", "shown_state", "expires_at")
-    list_filter = (StateFilter, "kind", "agent", "tool")
+    list_filter = (StateFilter, "kind", ("agent", EachValue), ("tool", EachValue))
     list_select_related = ("task__client",)
     keyset = ("-id",)
     ids = ("task_id",)

@@ -47,7 +47,11 @@ class Approval(models.Model):
     class Meta:
         ordering = ("pk",)
         constraints = (models.UniqueConstraint(fields=("task", "approval_id"), name="approval_of_task"),)
-        indexes = (models.Index(fields=("expires_at",), name="approval_open", condition=models.Q(decision="")),)
+        indexes = (
+            models.Index(fields=("expires_at",), name="approval_open", condition=models.Q(decision="")),
+            models.Index(fields=("agent", "-id"), name="approval_of_agent"),
+            models.Index(fields=("tool", "-id"), name="approval_of_tool"),
+        )
 
     def __str__(self) -> str:
         return f"{self.approval_id} of task {self.task_id}"

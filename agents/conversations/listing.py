@@ -18,7 +18,8 @@ def page(client_id: UUID, query: ConversationsQuery) -> tuple[list[Conversation]
     rows = Conversation.objects.filter(client_id=client_id).order_by("-last_used_at", "-conversation_id")
     if query.cursor:
         at, conversation_id = _read(query.cursor)
-        rows = rows.filter(Q(last_used_at__lt=at) | Q(last_used_at=at, conversation_id__lt=conversation_id))
+        later = Q(last_used_at__lt=at) | Q(conversation_id__lt=conversation_id)
+        rows = rows.filter(Q(last_used_at__lte=at) & later)
     found = list(rows.defer("summary")[: query.limit + 1])
     is_more = len(found) > query.limit
     found = found[: query.limit]

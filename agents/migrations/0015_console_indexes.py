@@ -36,4 +36,8 @@ class Migration(migrations.Migration):
             model_name='task',
             index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('metadata', {}), _negated=True), fields=['metadata'], name='task_metadata', opclasses=('jsonb_path_ops',)),
         ),
+        migrations.AddIndex(
+            model_name='unknownoutcome',
+            index=models.Index(fields=['tool', '-id'], name='unknown_outcome_of_tool'),
+        ),
     ]

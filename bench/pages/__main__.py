@@ -102,7 +102,7 @@ def filled(tasks: int, keys: int, *, is_there: bool) -> Iterator[tuple[Platform,
     # Journals are kept for ever, so that every task has one.
     with platform(model_seconds=0, JOURNAL_KEPT_DAYS="0") as run:
         began = time.monotonic()
-        manage(run, "demodata", "--tasks", str(tasks), "--keys", str(keys), "--days", "89")
+        manage(run, "demodata", "--tasks", str(tasks), "--keys", str(keys), "--days", "90")
         yield run, round(time.monotonic() - began)
 
 

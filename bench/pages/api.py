@@ -66,7 +66,7 @@ CALLS: tuple[tuple[str, Callable[[Known], str]], ...] = (
     ("GET /agent/tasks?agent_type=nobody", lambda _: "/agent/tasks?agent_type=nobody"),
     ("GET /agent/tasks?conversation_id=", lambda of: f"/agent/tasks?conversation_id={of.conversation_id}"),
     ("GET /agent/tasks?created_before=", lambda _: "/agent/tasks?created_before=2000-01-01T00:00:00Z"),
-    ("GET /agent/tasks?cursor=, the last", lambda of: "/agent/tasks?cursor="),
+    ("GET /agent/tasks?cursor=, the last", lambda _: "/agent/tasks?cursor="),
     ("GET /agent/usage", lambda _: "/agent/usage"),
     ("GET /agent/usage?format=csv", lambda _: "/agent/usage?format=csv"),
     ("GET /agent/types", lambda _: "/agent/types"),
@@ -76,6 +76,7 @@ CALLS: tuple[tuple[str, Callable[[Known], str]], ...] = (
     ("GET /account", lambda _: "/account"),
     ("GET /account/keys", lambda _: "/account/keys"),
     ("GET /health", lambda _: "/health"),
+    ("GET /metrics", lambda _: "/metrics"),
 )
 
 

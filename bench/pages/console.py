@@ -22,7 +22,7 @@ PAGED = (
 )  # fmt: skip
 FILTERED = {
     "agents/task": (
-        "status=completed", "status=failed", "status__exact=failed", "status=awaiting_approval", "agent_type=research", "agent_type=nobody",
+        "status=completed", "status=failed", "status=awaiting_approval", "agent_type=research", "agent_type=nobody",
         "exit_reason=model_failed", "exit_reason=attempts_exhausted", "mode=stream", "guard=noted",
     ),
     "approvals/approval": ("state=open",),
@@ -83,7 +83,7 @@ def _link(page: str, which: str) -> str:
 
 def _searches(run: Platform) -> Iterator[tuple[str, str]]:
     ((task_id, request_id, order),) = run.query(
-        "SELECT id, request_id, metadata->>'order' FROM agents_task WHERE metadata ? 'order' ORDER BY created_at LIMIT 1 OFFSET 999"
+        "SELECT id, request_id, metadata->>'order' FROM agents_task WHERE metadata ? 'order' LIMIT 1 OFFSET 999"
     )
     ((conversation, client),) = run.query(
         "SELECT conversation_id, name FROM conversations_conversation c JOIN accounts_client a ON a.id = c.client_id LIMIT 1"
