@@ -195,7 +195,7 @@ class Task(models.Model):
         BACKGROUND = "background"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    client = models.ForeignKey(Client, models.PROTECT, related_name="tasks")
+    client = models.ForeignKey(Client, models.PROTECT, related_name="tasks", db_index=False)  # others begin with it
     api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     agent_type = models.CharField(max_length=64)
     agent_version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="+")
@@ -264,6 +264,12 @@ class Task(models.Model):
             models.Index(fields=("forked_from",), name="task_fork", condition=models.Q(forked_from__isnull=False)),
             models.Index(fields=("created_at",), name="task_queued", condition=models.Q(status="queued")),
             models.Index(fields=("-created_at", "-id"), name="task_flagged", condition=~models.Q(guard_rule="")),
+            # Without it, a client's few would be sought among everybody's.
+            models.Index(
+                fields=("client", "status", "-created_at", "-id"),
+                name="task_client_unsuccessful",
+                condition=models.Q(status__in=("failed", "cancelled")),
+            ),
             # The console's filters and search.
             models.Index(fields=("agent_type", "-created_at", "-id"), name="task_of_agent"),
             models.Index(

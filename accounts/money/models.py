@@ -155,7 +155,7 @@ class LedgerEntry(models.Model):
 
     task_id = models.UUIDField()
     seq = models.PositiveIntegerField()
-    client = models.ForeignKey(Client, models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)  # an index begins with it
     api_key_id = models.UUIDField(null=True)
     model = models.CharField(max_length=200)
     run = models.CharField(max_length=64)
