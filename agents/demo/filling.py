@@ -19,7 +19,7 @@ from agents.demo.repertoire import Repertoire, Tale, repertoire
 from agents.usage import rollup
 from agents.webhooks.schedule import MOST_ATTEMPTS
 
-BATCH = 20_000
+LEAST_BATCH, MOST_BATCH = 1_000, 20_000
 RATED, HEARS = 0.04, 0.4
 """Shares of the tasks that get feedback, and of those whose end a client with an address wants to hear of."""
 TASKS_A_REFUSAL = 80
@@ -69,7 +69,7 @@ def fill(wanted: Wanted, tell: Callable[[int], None]) -> int:
     execute("SET synchronous_commit = off")  # of this connection alone: what a power cut takes is made again
     count = 0
     try:
-        for batch in _batches(_stamps(dice, wanted, known, callers)):
+        for batch in _batches(_stamps(dice, wanted, known, callers), wanted.tasks // 20):
             with transaction.atomic():
                 stamping.stamp(batch, wanted.until, MOST_ATTEMPTS)
             rollup.roll_up()
@@ -129,6 +129,6 @@ def _owners(dice: random.Random, callers: Owners) -> Iterator[Owner]:
         yield from callers.some(dice, 1000)
 
 
-def _batches(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
-    while batch := list(islice(rows, BATCH)):
+def _batches(rows: Iterator[list[Any]], size: int) -> Iterator[list[list[Any]]]:
+    while batch := list(islice(rows, max(LEAST_BATCH, min(MOST_BATCH, size)))):
         yield batch
