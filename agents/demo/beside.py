@@ -1,4 +1,4 @@
-"""What stands beside tasks in the console: two agents, a toolset of each kind, documents, and marks for the guard."""
+"""What stands beside tasks in the console: agents with a data set, toolsets of each kind, documents, marks for the guard."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.audit import Actor
-from agents.demo import texts
+from agents.demo import evaluated, texts
 from agents.demo.owners import NAMED
 from agents.demo.stage import FIND, LETTERS, PARAMETERS, REFUND, REFUNDS
 from agents.http_apis.models import HttpApi
@@ -62,12 +62,13 @@ def make() -> None:
         approval_tools=[REFUND],
         guard_mode="flag",
     )
-    _agent(LETTERS, "Writes letters that somebody reads before they go out.", approval="result")
+    letters = _agent(LETTERS, "Writes letters that somebody reads before they go out.", approval="result")
+    evaluated.make(letters)
     _documents()
     _marks()
 
 
-def _agent(slug: str, description: str, **fields: Any) -> None:
+def _agent(slug: str, description: str, **fields: Any) -> Agent:
     agent = Agent.objects.create(slug=slug, is_active=False)
     AgentVersion.objects.create(
         agent=agent,
@@ -78,6 +79,7 @@ def _agent(slug: str, description: str, **fields: Any) -> None:
         instructions=f"{description} Be brief and polite.",
         **fields,
     )
+    return agent
 
 
 def _documents() -> None:

@@ -19,6 +19,11 @@ SOME = """
     CREATE TEMP TABLE demo_gone ON COMMIT DROP AS
     SELECT id FROM agents_task WHERE client_id = ANY(%s) ORDER BY created_at LIMIT %s
 """
+# What stays, and names a task that goes: an operator's forks, cases made from tasks, and what became of them.
+NAMING = (
+    ("agents_task", "forked_from_id"), ("evals_case", "from_task_id"), ("evals_outcome", "task_id"),
+    ("evals_outcome", "judgement_id"),
+)  # fmt: skip
 # In this order: what names another row goes before it.
 OF_TASKS = (
     "agents_event", "approvals_approval", "agents_unknownoutcome", "webhooks_delivery", "feedback_feedback",
@@ -66,7 +71,8 @@ def _tasks(clients: list[UUID]) -> int:
     with transaction.atomic():
         execute(ALLOWS_PRUNING)
         found = execute(SOME, clients, BATCH)
-        execute("UPDATE agents_task SET forked_from_id = NULL WHERE forked_from_id IN (SELECT id FROM demo_gone)")
+        for table, column in NAMING:
+            execute(f"UPDATE {table} SET {column} = NULL WHERE {column} IN (SELECT id FROM demo_gone)")  # noqa: S608  # ours
         for table in OF_TASKS:
             execute(f"DELETE FROM {table} WHERE task_id IN (SELECT id FROM demo_gone)")  # noqa: S608  # our own names
         execute("DELETE FROM agents_task WHERE id IN (SELECT id FROM demo_gone)")

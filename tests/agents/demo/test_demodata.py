@@ -23,7 +23,7 @@ from tests.api import Persona
 LISTS = (
     "agents/task", "conversations/conversation", "approvals/approval", "agents/unknownoutcome", "webhooks/delivery",
     "feedback/feedback", "usage/dailyusage", "accounts/client", "accounts/apikey", "accounts/refusal", "agents/guardmark",
-    "money/budget", "money/ledgerentry", "knowledge/collection", "http_apis/httpapi", "mcp_servers/mcpserver",
+    "money/budget", "money/ledgerentry", "knowledge/collection", "http_apis/httpapi", "mcp_servers/mcpserver", "evals/dataset",
 )  # fmt: skip
 
 
