@@ -1,6 +1,6 @@
 """A task's journal in PostgreSQL: append-only, numbered without gaps. To be run through `in_database`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
@@ -38,16 +38,7 @@ def answers(task_id: UUID) -> list[e.ApprovalAnswered]:
 
 def insert(task_id: UUID, first_seq: int, new: Sequence[e.Event]) -> None:
     """Write events under the numbers from `first_seq` on, within the transaction that counted them."""
-    Event.objects.bulk_create(
-        Event(
-            task_id=task_id,
-            seq=first_seq + index,
-            type=type(event).__name__,
-            version=event.version,
-            data=e.to_json(event),
-        )
-        for index, event in enumerate(new)
-    )
+    insert_together([(task_id, first_seq, new)])
     keeping.record(task_id, new)
     if unknown := [event for event in new if isinstance(event, e.OutcomeUnknown)]:
         UnknownOutcome.objects.bulk_create(
@@ -61,6 +52,21 @@ def insert(task_id: UUID, first_seq: int, new: Sequence[e.Event]) -> None:
             )
             for event in unknown
         )
+
+
+def insert_together(lines: Iterable[tuple[UUID, int, Sequence[e.Event]]]) -> None:
+    """Write the events of several tasks, each under the numbers from its first on; none that asks a person or is unknown."""
+    Event.objects.bulk_create(
+        Event(
+            task_id=task_id,
+            seq=first_seq + index,
+            type=type(event).__name__,
+            version=event.version,
+            data=e.to_json(event),
+        )
+        for task_id, first_seq, new in lines
+        for index, event in enumerate(new)
+    )
 
 
 def find(task_id: UUID, after: int, wanted: Sequence[e.Event]) -> int:

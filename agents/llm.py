@@ -10,6 +10,7 @@ import aiohttp
 import httpx2
 import openai
 from django.conf import settings
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from agentplatform import metrics
 from agents import breaker, cutoff, refusals
@@ -19,6 +20,8 @@ from agents.engine.types import Message, ToolCall, Usage
 OPENAI = (
     "https://api.openai.com/v1"  # named here: an empty OPENAI_BASE_URL in the environment would mislead the package
 )
+COMPLETIONS = "/chat/completions"
+"""The package's own method for it walks through all of a request first, to rename nothing: more than half of a call's time."""
 NOWHERE = "http://127.0.0.1:1/v1"
 MODEL_NAME_CHARACTERS = 200
 MOST_TOKENS = 10**9
@@ -190,7 +193,7 @@ async def is_reachable() -> bool:
 
 
 async def _whole(effect: CallModel) -> Reply:
-    completion = await client().chat.completions.create(**_request(effect))
+    completion: Any = await client().post(COMPLETIONS, cast_to=ChatCompletion, body=_request(effect))
     message = completion.choices[0].message
     calls = tuple(_tool_call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
     text = _storable(message.content or "")
@@ -203,8 +206,13 @@ async def _streamed(effect: CallModel, on_text: OnText) -> Reply:
     pieces: list[str] = []
     calls: dict[int, dict[str, str]] = {}
     usage, model, named, reason, is_begun = None, effect.model.name, "", "", False
-    stream = await client().chat.completions.create(
-        **_request(effect), stream=True, stream_options={"include_usage": True}
+    body = {**_request(effect), "stream": True, "stream_options": {"include_usage": True}}
+    stream = await client().post(
+        COMPLETIONS,
+        cast_to=ChatCompletionChunk,
+        body=body,
+        stream=True,
+        stream_cls=openai.AsyncStream[ChatCompletionChunk],
     )
     async with stream:
         async for chunk in stream:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from agents.engine.decide import decide
 from agents.engine.effects import CallModel, CallTool, Performed, Record, RunCode
 from agents.engine.state import State, evolve
 from agents.engine.tree import offered
+from agents.lifecycle_together import End, Ended, ends
 from agents.metering import Meter
 from agents.models import Task
 from agents.streaming import Appended, Aside, Delta, hub
@@ -113,6 +115,8 @@ class Execution:
                 leave = await self._work()
             finally:
                 self._stop()
+            if self.state.ended and leave is lifecycle.append:
+                return await self._ended(task)
             self.saved(await self._written(leave))
         return await in_database(journal.load, self.task_id)
 
@@ -221,6 +225,22 @@ class Execution:
             return await in_database(move, replace(by, is_repeated=is_repeated), self.pending, *ending)
 
         return await _patiently(write)
+
+    async def _ended(self, task: Task) -> Task:
+        """Write the end, together with those of other tasks; gives the task as it is then."""
+        by = lifecycle.Holder(self.task_id, self.token, self._last_seq, answers=self.state.answers)
+        end = End(by, tuple(self.pending), lifecycle.Ending.of(self.state))
+
+        async def write(is_repeated: bool) -> Ended:
+            return await ends.write(replace(end, by=replace(by, is_repeated=is_repeated)))
+
+        written = await _patiently(write)
+        self.saved(written.last_seq)
+        if not written.columns or not isinstance(task.started_at, datetime):
+            return await in_database(journal.load, self.task_id)
+        for name, value in written.columns.items():
+            setattr(task, name, value)
+        return task
 
     def _start(self) -> None:
         for effect in self._fresh:

@@ -17,8 +17,9 @@ from agents import cache, draining, journal, lifecycle, outbox, traces
 from agents.conversations import turns
 from agents.engine import events as e
 from agents.engine.state import State, evolve, fold, start
+from agents.lifecycle_together import Acceptance, acceptances
 from agents.metering import Meter
-from agents.models import Task
+from agents.models import AgentVersion, Task
 from agents.orders import Accepted, Mode, Order, Plan
 from agents.runner import Execution
 from agents.teams import specs_of
@@ -40,7 +41,7 @@ async def queue(plan: Plan) -> Accepted:
     if answer := await cache.found(plan.policy):
         return await _accept_answered(plan, answer)
     cache.count(plan.cache_result)
-    task = await in_database(lifecycle.accept, plan.new, plan.beginning, status=Status.QUEUED)
+    task = await _accept(plan, plan.beginning, Status.QUEUED)
     if task.waits:
         await _interrupt_others(task)
     else:
@@ -166,7 +167,7 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
             return Accepted(
                 plan.task_id, await _accept_ended(plan, execution.pending, execution.state), plan.cache_result
             )
-        task = await in_database(lifecycle.accept, plan.new, execution.pending, status=Status.RUNNING)
+        task = await _accept(plan, execution.pending, Status.RUNNING)
         accepted.set_result(Accepted(plan.task_id, None, plan.cache_result))
         if task.status == Status.QUEUED:
             return await _in_turn(plan, task)
@@ -175,6 +176,15 @@ async def _run(plan: Plan, accepted: asyncio.Future[Accepted]) -> Accepted:
         if ended and ended.status == Status.COMPLETED:
             flight.keep(cache.Answer(ended.result, ended.model))
         return Accepted(plan.task_id, ended, plan.cache_result)
+
+
+async def _accept(plan: Plan, events: Sequence[e.Event], status: str, ending: lifecycle.Ending | None = None) -> Task:
+    """Keep a task, together with those of other requests."""
+    task = await acceptances.write(Acceptance(plan.new, tuple(events), status, ending))
+    if not Task.agent_version.is_cached(task):
+        lead = plan.team.lead.spec
+        task.agent_version = AgentVersion(pk=lead.version_id, number=lead.version)
+    return task
 
 
 async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
@@ -187,7 +197,7 @@ async def _accept_answered(plan: Plan, answer: cache.Answer) -> Accepted:
 
 async def _accept_ended(plan: Plan, events: Sequence[e.Event], state: State) -> Task:
     ending = lifecycle.Ending.of(state)
-    task = await in_database(lifecycle.accept, plan.new, events, status=ending.columns["status"], ending=ending)
+    task = await _accept(plan, events, ending.columns["status"], ending)
     await plan.meter.release()
     return task
 

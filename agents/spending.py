@@ -27,6 +27,11 @@ def record(
     budgets.record(payer, _movements(first_seq, new, set_aside or {}), has_budgets=has_budgets)
 
 
+def record_unbudgeted(writes: Sequence[tuple[Payer, int, Sequence[e.Event]]]) -> None:
+    """Settle what these events of several tasks end, where no budget counts and nothing is reserved: the ledger alone moves."""
+    budgets.write_ledger((payer, _movements(first_seq, new, {}).settled) for payer, first_seq, new in writes)
+
+
 def _movements(first_seq: int, new: Sequence[e.Event], set_aside: Mapping[str, Decimal]) -> Movements:
     settled: list[Settlement] = []
     called: dict[str, Decimal] = {}

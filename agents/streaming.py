@@ -129,7 +129,7 @@ class Hub:
 
     async def _publish(self) -> None:
         """Carry our runners' messages to Redis, as many as wait in one round trip."""
-        while True:
+        while not _is_to_end():
             batch = [await self._outgoing.get()]
             while not self._outgoing.empty() and len(batch) < 200:
                 batch.append(self._outgoing.get_nowait())
@@ -155,14 +155,14 @@ class Hub:
 
     async def _listen(self) -> None:
         """Hear from the other processes, over one connection for all followed tasks."""
-        while True:
+        while not _is_to_end():
             try:
                 async with platform_redis.client().pubsub(ignore_subscribe_messages=True) as pubsub:
                     # The connection lives as long as it has one subscription, so it always has this one.
                     await pubsub.subscribe(platform_redis.key("hub"))
                     subscribing = asyncio.create_task(self._subscribe(pubsub))
                     try:
-                        while not subscribing.done():
+                        while not (subscribing.done() or _is_to_end()):
                             if (message := await pubsub.get_message(timeout=IDLE_SECONDS)) is not None:
                                 self._receive(message)
                     finally:
@@ -218,12 +218,18 @@ def _put(inbox: Inbox, message: Message) -> None:
 
 async def _forever(work: Callable[[], Awaitable[None]]) -> None:
     """Begin again after a fault nobody foresaw: without these loops, followers elsewhere would hear nothing."""
-    while True:
+    while not _is_to_end():
         try:
             await work()
         except Exception:  # noqa: BLE001  # whatever it is, the next second may be better
             log(__name__).exception("hub_failed")
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _is_to_end() -> bool:
+    """Whether this asyncio task was cancelled, though redis-py swallowed that: it does so while it connects."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def partial_key(task_id: UUID, call_seq: int) -> str:

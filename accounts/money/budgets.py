@@ -51,6 +51,13 @@ def record(payer: Payer, movements: Movements, *, has_budgets: bool) -> None:
     )
 
 
+def write_ledger(settled: Iterable[tuple[Payer, Sequence[Settlement]]]) -> None:
+    """Write the ledger for payers without budgets, by one statement."""
+    LedgerEntry.objects.bulk_create(
+        _entry(payer, settlement, []) for payer, settlements in settled for settlement in settlements
+    )
+
+
 def _moved(payer: Payer, movements: Movements) -> dict[int, list[int]]:
     """Change the balances; gives the ids of those that each settlement was charged to."""
     known = list(Reservation.objects.filter(task_id=payer.task_id))
