@@ -65,6 +65,7 @@ class ApiKeyAdmin(Previewed):
     list_display = ("prefix", "name", "client", "tier", "state", "expires_at", "last_used_at", "created_at")
     list_filter = (StateFilter, "client__tier", ClientFilter)
     list_select_related = ("client__tier",)
+    list_per_page = 50
     search_fields = ("prefix", "name", "client__name")
     autocomplete_fields = ("client",)
     actions = ("revoke", "deactivate", "reactivate", "export_csv")

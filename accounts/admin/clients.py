@@ -81,6 +81,7 @@ class ClientAdmin(Audited):
     list_display = ("name", "tier", "is_active", "keys_count", "created_at")
     list_filter = ("tier", "is_active")
     list_select_related = ("tier",)
+    list_per_page = 50
     search_fields = ("name", "keys__prefix")
     fields = ("name", "tier", "is_active", "masking", "conversation_retention_days")
     inlines = (BudgetsInline, KeysInline)

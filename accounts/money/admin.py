@@ -79,6 +79,7 @@ class BudgetAdmin(Standing, Previewed):
         "client", "api_key", "period", "limit_usd", "shown_spent", "shown_reserved", "state", "is_hard",
     )  # fmt: skip
     list_filter = ("period", "is_hard", "is_active")
+    list_per_page = 50
     list_select_related = ("client", "api_key")
     search_fields = ("client__name", "api_key__prefix")
     autocomplete_fields = ("client", "api_key")
