@@ -8,7 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from agentplatform import metrics
+from agentplatform import metrics, tracing
 from agentplatform.errors import InjectionDetected
 from agentplatform.logs import log
 from agents.engine import events as e
@@ -39,6 +39,7 @@ def check(order: Order, mode: str) -> e.GuardNoted | None:
     if found.verdict == "pass":
         return None
     metrics.guard_findings_total.labels(mode, found.verdict).inc()
+    tracing.note({"agentplatform.guard.rule": found.rule, "agentplatform.guard.verdict": found.verdict})
     if is_refused(found, mode):
         raise InjectionDetected(rule=found.rule, score=found.score)
     log(__name__).info("guard_flagged", mode=mode, rule=found.rule, score=found.score, task_id=str(order.task_id))

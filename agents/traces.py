@@ -41,7 +41,7 @@ def attempt(task: Task, state: State, traceparent: str) -> AbstractContextManage
 
 
 @contextmanager
-def _attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail]:
+def _attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail | None]:
     agent = state.team[state.root.agent]
     attributes: dict[str, tracing.Value] = {
         **_invoked(agent.slug),
@@ -60,6 +60,9 @@ def _attempt(task: Task, state: State, traceparent: str) -> Iterator[Trail]:
         attributes["gen_ai.input.messages"] = _asked(state.input.task)
     parent = tracing.place_of({"traceparent": traceparent})
     with tracing.span(f"invoke_agent {agent.slug}", attributes, parent=parent) as root:
+        if not root.is_recording():  # left out by the sampler, with all that would be below it
+            yield None
+            return
         trail = Trail(task, state, root)
         try:
             yield trail
@@ -90,8 +93,6 @@ class Trail:
                 if settings.TRACE_CONTENT:
                     ended.set_attribute("gen_ai.output.messages", _said(event.output))
                 ended.end()
-            case e.GuardNoted():
-                self._root.add_event("agentplatform.guard", {"agentplatform.guard.rule": event.rule})
             case e.HandedOver():
                 self._run(event.run).add_event("agentplatform.handed_over", {"gen_ai.agent.name": event.agent})
             case e.ApprovalRequested():
