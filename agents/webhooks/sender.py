@@ -88,7 +88,8 @@ async def send(message: Message) -> None:
     except Unavailable:
         outcome = "unknown"  # it is due again when its hold is over
     metrics.webhooks_total.labels(outcome).inc()
-    log(__name__).info("webhook", delivery_id=str(message.id), outcome=outcome, status=status)
+    task_id = message.body["data"]["task_id"]
+    log(__name__).info("webhook", delivery_id=str(message.id), task_id=task_id, outcome=outcome, status=status)
 
 
 async def _post(message: Message) -> int:
