@@ -53,9 +53,14 @@ def start(process: str) -> None:
     if _sending is not None or not settings.TRACES_TO:
         return
     from agentplatform import trace_export
+    from agentplatform.logs import log
 
-    _sending = trace_export.begin(settings.TRACES_TO, process=process)
-    _tracer = _sending.tracer
+    try:
+        _sending = trace_export.begin(settings.TRACES_TO, process=process)
+    except Exception as error:  # noqa: BLE001  # of what the SDK reads by itself, and no reason not to serve
+        log(__name__).warning("traces_not_started", error=str(error))
+    else:
+        _tracer = _sending.tracer
 
 
 def stop() -> None:

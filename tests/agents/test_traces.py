@@ -413,6 +413,15 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(
     assert [line["level"] for line in logs.events("traces_not_sent")] == ["warning"]
 
 
+def test_what_the_sdk_cannot_use_costs_the_traces_and_not_the_start(
+    alice: Persona, traced: Any, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10")  # less than a batch
+    traced()
+    assert alice.execute().json()["status"] == "completed"
+    assert [line["level"] for line in logs.events("traces_not_started")] == ["warning"]
+
+
 def test_log_lines_say_which_trace_they_belong_to(
     alice: Persona, receiver: TraceReceiver, traced: Any, logs: Logs, worker: None
 ) -> None:
