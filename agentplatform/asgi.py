@@ -1,5 +1,6 @@
 """The ASGI application: the console and the docs through Django's stock stack, the API through its own short one."""
 
+import gc
 import os
 from typing import Any
 
@@ -56,3 +57,7 @@ tracing.start("web")
 # Now rather than within the first request.
 get_resolver().url_patterns  # noqa: B018  # reading it imports every view
 expected_migrations()
+# What is there by now stays for the process's life: collections need not walk through it, and come less often.
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 20, 50)

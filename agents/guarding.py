@@ -13,7 +13,7 @@ from agentplatform.errors import InjectionDetected
 from agentplatform.logs import log
 from agents.engine import events as e
 from agents.engine.state import Run, State
-from agents.guards import injection, leaks
+from agents.guards import injection, leaks, remembered
 from agents.guards.injection import Verdict
 from agents.orders import Order
 from agents.schemas import ExecuteRequest
@@ -83,7 +83,7 @@ def judged(request: ExecuteRequest, mode: str) -> Verdict:
     """What the guard says of all texts that a client sent; nothing where it is off."""
     if mode == "off":
         return PASS
-    return injection.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
+    return remembered.check_all([request.task, *_strings(request.context), *_strings(request.output_schema)])
 
 
 def is_refused(found: Verdict, mode: str) -> bool:

@@ -7,6 +7,7 @@ from accounts import callers, edge, limits, refusals
 from agentplatform import health, redis
 from agents import breaker, metrics, prices, teams
 from agents import health as agents_health
+from agents.guards import remembered
 from agents.tools import sources
 
 
@@ -25,6 +26,7 @@ def _close_sessions() -> None:
 
 FORGET: list[Callable[[], object]] = [
     callers.forget,
+    remembered.forget,
     edge.forget,
     limits.forget,
     refusals.forget,

@@ -5,7 +5,6 @@ adds up (`model.py`); what it may hide is undone and judged as well (`disguises.
 right, and how the weights came about.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -39,11 +38,6 @@ def check(text: str) -> Verdict:
     if score >= FLAG_FROM:
         return Verdict("flag", finding.kinds[0], score, finding.kinds)
     return Verdict("pass", score=score)
-
-
-def check_all(texts: Iterable[str]) -> Verdict:
-    """Judge several texts; the worst decides."""
-    return max(map(check, texts), key=lambda verdict: verdict.score, default=Verdict("pass"))
 
 
 def _without_mentions(reading: Reading) -> str:
