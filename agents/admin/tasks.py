@@ -30,6 +30,9 @@ from agents.models import Event, Process, Task
 from agents.presenting import money, said
 
 MOST_SPANS = 200
+SEARCHED_TEXTS = 10_000
+"""What was asked is in no index, which each task would pay for; so many are read, which takes some tenths of a second."""
+QUOTES = "\"'“”„"
 STATUS_COLOURS = {
     "queued": "info", "running": "info", "awaiting_approval": "warning",
     "completed": "success", "failed": "danger", "cancelled": "warning",
@@ -83,7 +86,10 @@ class TaskAdmin(Finding, Keyset, ReadOnly):
     change_form_outer_after_template = "agents/task_after.html"
     ids = ("id", "conversation_id")
     words = ("request_id",)
-    search_help_text = "An id of a task, request or conversation, a client, or metadata: order=A-17"
+    search_help_text = (
+        'An id of a task, request or conversation, a client, metadata: order=A-17, or "words of a task", among the newest '
+        f"{SEARCHED_TEXTS:,}"
+    )
     fieldsets = (
         (
             None,
@@ -108,7 +114,9 @@ class TaskAdmin(Finding, Keyset, ReadOnly):
     )
 
     def matching(self, queryset: QuerySet[Any], term: str) -> Q:
-        """Metadata too, by a name and its whole value."""
+        """Metadata too, by a name and its whole value; and in quotes what was asked, of the newest tasks."""
+        if len(term) > 2 and term[0] in QUOTES and term[-1] in QUOTES:
+            return Q(pk__in=_asking(queryset, term[1:-1]))
         name, is_pair, value = (part.strip() for part in term.partition("="))
         if not (is_pair and name):
             return super().matching(queryset, term)
@@ -227,6 +235,12 @@ class TaskAdmin(Finding, Keyset, ReadOnly):
         )
         line = '<details><summary>{} · {} · {}</summary><div class="written">{}</div></details>'
         return format_html('<div class="journal">{}</div>', format_html_join("", line, told))
+
+
+def _asking(tasks: QuerySet[Task], words: str) -> QuerySet[Event, Any]:
+    newest = tasks.order_by("-created_at", "-pk").values("pk")[:SEARCHED_TEXTS]
+    opening = Event.objects.filter(task_id__in=newest, seq=1, type=e.TaskAccepted.__name__)
+    return opening.filter(data__input__task__icontains=words).values("task_id")
 
 
 def _forks(task: Task) -> list[tuple[Any, int | None]]:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Client, Refusal
 from agents.models import Task
 from agents.usage.models import NO_CLIENT, DailyTotal, DailyUsage
+from tests.api import Persona
 
 LARGE = (
     "agents/task", "conversations/conversation", "approvals/approval", "agents/unknownoutcome", "webhooks/delivery",
@@ -154,3 +155,19 @@ def test_the_totals_are_the_sums_of_the_daily_usage(database: object) -> None:
     assert sums()[0]
     some.delete()
     assert sums()[0]
+
+
+def test_tasks_are_found_by_what_was_asked(operator: django.test.Client, alice: Persona) -> None:
+    for text in ("Where is my green parcel?", "Where is my red parcel?", "What is the time?"):
+        alice.execute(text)
+    page = TASKS
+
+    def found(term: str) -> int:
+        return len(operator.get(page, {"q": term}).context["cl"].result_list)
+
+    assert found('"green parcel"') == 1
+    assert found("“my” ") == 2
+    assert found('"PARCEL"') == 2
+    assert found('"parcel" ') == 2
+    assert found('"a lorry"') == 0
+    assert found('"%"') == 0, "no pattern"
