@@ -21,10 +21,11 @@ from playwright.sync_api import Dialog, Page, expect
 from accounts.models import SCOPES, Refusal
 from accounts.money.models import Budget, Price, Pruning
 from agents.approvals.models import Approval
+from agents.evals.models import Case, Check, DataSet, Outcome, Run
 from agents.http_apis.models import HttpApi, HttpOperation
 from agents.knowledge.models import Collection, Document, Passage
 from agents.mcp_servers.models import McpServer, McpTool
-from agents.models import GuardMark
+from agents.models import Agent, GuardMark
 from tests.agents.making import draft, published
 from tests.api import Persona
 from tests.personas import OPERATOR
@@ -84,6 +85,13 @@ def plant(dora: Persona, model: ScriptedModel) -> None:
     Price.objects.create(model="planted", input_usd=1, output_usd=1)
     asked = {"approval_id": "a1", "run": "0", "agent": "general", "kind": Approval.Kind.values[0], "text": ALL}
     Approval.objects.create(task_id=task["task_id"], expires_at=timezone.now(), comment=ALL, **asked)
+    cases = DataSet.objects.create(agent=Agent.objects.get(slug="poet"), name="planted")
+    case = Case.objects.create(data_set=cases, name="planted", task=ALL, created_by=TEXTS[0])
+    Check.objects.create(case=case, kind="contains", value=ALL)
+    run = Run.objects.create(data_set=cases, version=published("poet"), digest=b"", total=1, started_by=TEXTS[1])
+    Outcome.objects.create(
+        run=run, case=case, name=TEXTS[0], asked=ALL, answer=ALL, checks=[], findings=[{"holds": False, "why": ALL}]
+    )
     Pruning.objects.create(before=timezone.now(), entries=1, amount_usd=1)
     numbers = count()
     for kind in admin.site._registry:
@@ -108,6 +116,7 @@ def pages() -> Iterator[str]:
     yield "/admin/"
     yield "/admin/?over=month"
     yield f"{reverse('admin:agents_guardmark_measure')}?of=marks"
+    yield reverse("admin:agents_agentversion_playground")
     for kind, table in admin.site._registry.items():
         name = f"admin:{kind._meta.app_label}_{kind._meta.model_name}"
         yield reverse(f"{name}_changelist")
