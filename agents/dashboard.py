@@ -21,7 +21,7 @@ from accounts.money.forecast import Forecast, forecast
 from accounts.money.models import Balance
 from agentplatform.doctor.examining import bounded
 from agents import outbox, presence
-from agents.models import Process, Task, UnknownOutcome
+from agents.models import AgentVersion, Process, Task, UnknownOutcome
 from agents.usage.models import NO_CLIENT
 from agents.webhooks.models import Delivery
 
@@ -105,6 +105,8 @@ class Figures:
     processes: list[Process] = field(default_factory=list)
     total: Line = field(default_factory=Line)
     agents: list[Line] = field(default_factory=list)
+    versions: list[Line] = field(default_factory=list)
+    """Of a short stretch."""
     clients: list[Line] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     reasons: list[tuple[str, int]] = field(default_factory=list)
@@ -168,7 +170,8 @@ def _rating(stretch: Stretch) -> tuple[float | None, int]:
 
 
 NEWEST = """
-    SELECT agent_type, client_id, status, exit_reason, is_cached, input_tokens + output_tokens AS tokens, cost_usd, created_at,
+    SELECT agent_type, agent_version_id, client_id, status, exit_reason, is_cached, input_tokens + output_tokens AS tokens,
+        cost_usd, created_at,
         EXTRACT(EPOCH FROM completed_at - created_at)::float8 AS seconds
     FROM agents_task WHERE created_at > now() - %(length)s::interval ORDER BY created_at DESC, id DESC LIMIT %(most)s
 """
@@ -180,12 +183,12 @@ COUNTS = """
 SECONDS = "percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds)"
 OF_TASKS = f"""
     WITH newest AS MATERIALIZED ({NEWEST})
-    SELECT GROUPING(agent_type, client_id, exit_reason, bar), agent_type, client_id, exit_reason, bar, {COUNTS}, {SECONDS},
-        count(*)
+    SELECT GROUPING(agent_version_id, agent_type, client_id, exit_reason, bar), agent_version_id, agent_type, client_id,
+        exit_reason, bar, {COUNTS}, {SECONDS}, count(*)
     FROM (SELECT *, date_bin(%(bar)s::interval, created_at, 'epoch') AS bar FROM newest) AS task
-    GROUP BY GROUPING SETS ((), (agent_type), (client_id), (exit_reason), (bar))
+    GROUP BY GROUPING SETS ((), (agent_version_id), (agent_type), (client_id), (exit_reason), (bar))
 """  # noqa: S608  # made of our own constants
-ALL, BY_AGENT, BY_CLIENT, BY_BAR = 0b1111, 0b0111, 0b1011, 0b1110
+ALL, BY_VERSION, BY_AGENT, BY_CLIENT, BY_BAR = 0b11111, 0b01111, 0b10111, 0b11011, 0b11110
 
 
 SUMS = """
@@ -203,11 +206,11 @@ OF_DAYS = f"""
             AS told(agent_type, client_id)
         WHERE day > (now() - %(length)s::interval)::date
     )
-    SELECT 8 * GROUPING(agent_type) + 6 + GROUPING(bar), agent_type, NULL, NULL, bar, {SUMS}
+    SELECT 22 + 8 * GROUPING(agent_type) + GROUPING(bar), NULL, agent_type, NULL, NULL, bar, {SUMS}
     FROM (SELECT *, date_bin(%(bar)s::interval, day::timestamptz, 'epoch') AS bar FROM used WHERE agent_type <> '') AS of_agents
     GROUP BY GROUPING SETS ((), (agent_type), (bar))
     UNION ALL (
-        SELECT {BY_CLIENT}, NULL, client_id, NULL, NULL, {SUMS} FROM used WHERE agent_type = '' GROUP BY client_id
+        SELECT {BY_CLIENT}, NULL, NULL, client_id, NULL, NULL, {SUMS} FROM used WHERE agent_type = '' GROUP BY client_id
         ORDER BY sum(completed + failed + cancelled) DESC LIMIT {MOST_CLIENTS}
     )
 """  # noqa: S608  # made of our own constants
@@ -217,13 +220,16 @@ def _of_the_past(found: Figures) -> None:
     """What became of tasks: single ones of a short stretch, sums of days of a longer one."""
     stretch, bars = found.stretch, dict[datetime, Line]()
     clients: dict[Any, Line] = {}
+    versions: dict[Any, Line] = {}
     with connection.cursor() as cursor:
         query = OF_TASKS if stretch.is_short else OF_DAYS
         cursor.execute(query, {**_lengths(stretch), "most": MOST_TASKS, "no_client": NO_CLIENT})
-        for kind, agent, client, reason, bar, *counts, seconds, count in cursor.fetchall():
+        for kind, version, agent, client, reason, bar, *counts, seconds, count in cursor.fetchall():
             line = _line(agent, counts, seconds or (None, None, None))
             if kind == ALL:
                 found.total, found.is_cut = line, stretch.is_short and count >= MOST_TASKS
+            elif kind == BY_VERSION:
+                versions[version] = line
             elif kind == BY_AGENT:
                 found.agents.append(line)
             elif kind == BY_CLIENT:
@@ -235,6 +241,9 @@ def _of_the_past(found: Figures) -> None:
     names = dict(Client.objects.filter(pk__in=list(clients)).values_list("pk", "name"))
     for key, line in clients.items():
         line.name = names.get(key, "–")
+    for named in AgentVersion.objects.select_related("agent").filter(pk__in=list(versions)):
+        versions[named.pk].name = str(named)
+    found.versions = _largest(versions.values())
     found.agents = _largest(found.agents)
     found.clients = _largest(clients.values())
     found.reasons = sorted(found.reasons, key=lambda pair: -pair[1])[:SHOWN]

@@ -34,7 +34,7 @@ def test_a_first_day_without_data_is_a_page_too(operator: django.test.Client) ->
 
 @pytest.mark.parametrize("over", STRETCHES)
 def test_it_adds_up_what_became_of_tasks(
-    alice: Persona, newcomer: Callable[..., Persona], model: ScriptedModel, over: str
+    operator: django.test.Client, alice: Persona, newcomer: Callable[..., Persona], model: ScriptedModel, over: str
 ) -> None:
     bob = newcomer("Acme", tier="unlimited")
     alice.execute("One.")
@@ -58,7 +58,9 @@ def test_it_adds_up_what_became_of_tasks(
     assert found.budgets[0][1] > 0
     if STRETCHES[over].is_short:
         assert total.p50 == 2
+        assert [(line.name, line.ended) for line in found.versions] == [("general v1", 4)]
         assert found.reasons == [("model_failed", 1)]
+    assert "at the end" in operator.get(PAGE, {"over": over}).text or found.budgets[0][2] is None
     before = found.total
     rollup.roll_up()
     assert figures(STRETCHES[over]).total == before, "a roll-up changes nothing"
