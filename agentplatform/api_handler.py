@@ -64,7 +64,9 @@ class ApiHandler(ASGIHandler):
         try:
             await self.send_response(response, send)  # type: ignore[arg-type]  # Django's own types for ASGI
         finally:
-            response.close()
+            # As its own close() does, without Django's signal.
+            for close in response._resource_closers:  # noqa: SLF001  # as Django's handlers do
+                close()
 
 
 async def _body(receive: Receive) -> BytesIO:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from agentplatform.validation import parsed
 
 M = TypeVar("M", bound=BaseModel)
+ANYTHING = "*/*"
 
 
 class ApiView(APIView):
@@ -43,6 +44,14 @@ class ApiView(APIView):
             response = await self.refused(error)
         finalized: HttpResponseBase = self.finalize_response(drf_request, response, *args, **kwargs)  # type: ignore[arg-type]  # any HttpResponseBase will do
         return finalized
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        """The first renderer at once for who takes anything, as nearly all programs do; else DRF's negotiation."""
+        if not force and request.META.get("HTTP_ACCEPT", ANYTHING) == ANYTHING:
+            renderer = self.renderer_classes[0]()
+            return renderer, renderer.media_type
+        negotiated: tuple[Any, str] = super().perform_content_negotiation(request, force)
+        return negotiated
 
     def _handler(self, request: HttpRequest) -> Callable[..., Awaitable[HttpResponseBase]]:
         name = str(request.method).lower()

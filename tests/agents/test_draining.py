@@ -66,7 +66,8 @@ def test_a_step_that_ends_in_time_is_kept(alice: Persona, model: ScriptedModel) 
     task = answer().json()
     assert task["status"] == "queued"
     kinds = list(Event.objects.order_by("seq").values_list("type", flat=True))
-    assert kinds[-2:] == ["ModelAnswered", "AttemptHandedOver"]
+    assert "ModelAnswered" in kinds
+    assert kinds[-1] == "AttemptHandedOver", "after the step, or after the tool that it calls where that was quicker"
     draining.forget()
     model.answers("Four.")
     run_task(task["task_id"])
