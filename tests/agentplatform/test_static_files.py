@@ -1,5 +1,9 @@
 """What /static/ serves."""
 
+import gzip
+
+import httpx
+import pytest
 from django.conf import settings
 
 from tests.api import Api
@@ -34,3 +38,21 @@ def test_a_file_that_is_not_there_is_a_problem(api: Api) -> None:
     missing = api.get("/static/missing.css")
 
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("taken", ["gzip", "deflate, gzip;q=1.0, *;q=0.5"])
+def test_a_text_is_packed_for_who_takes_it(api: Api, taken: str) -> None:
+    plain = api.get(ADDRESS, headers={"Accept-Encoding": "identity"})
+    with httpx.stream("GET", api.base_url.join(ADDRESS), headers={"Accept-Encoding": taken}) as packed:
+        raw = b"".join(packed.iter_raw())
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert int(packed.headers["Content-Length"]) == len(raw) < len(plain.content) / 2
+    assert gzip.decompress(raw) == plain.content
+    assert "Content-Encoding" not in plain.headers
+
+
+def test_fonts_are_sent_as_they_are(api: Api) -> None:
+    font = api.get("/static/unfold/fonts/inter/Inter-Regular.woff2")
+    assert font.status_code == 200
+    assert "Content-Encoding" not in font.headers
