@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint lint-compose format docs client answers screenshots release-check train-guard lock sbom fuzz clean
+.PHONY: help run test chaos bench lint lint-compose format docs client answers screenshots release-check train-guard lock sbom fuzz clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: $(DEV) ## Run every test on stores of its own; with ARGS, those that pytes
 
 chaos: $(DEV) ## Hurt a whole platform and see what it keeps; ARGS="--seed 7 --tasks 10000 --minutes 25"
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+bench: $(DEV) ## Requests a second beside peers; PEERS=fastapi,tuned; ARGS="--quick" (docs/performance.md)
+	@exec $(BIN)/python -m bench.throughput $(ARGS)
 
 SCRIPTS := deploy.sh .ci/run deploy/container/entrypoint.sh $(wildcard tests/containers/*.sh tests/containers/standins/*.sh)
 

@@ -129,7 +129,7 @@ class Platform:
             command=command,
             environment=self.environment,
             folder=ROOT,
-            is_ready=lambda _pid: not ready_url or _answers(ready_url),
+            is_ready=lambda _pid: not ready_url or is_answering(ready_url),
         )
         with running(program, self.folder) as pid:
             yield pid
@@ -167,13 +167,14 @@ def platform(*, model_seconds: float = 0, model: Sequence[str] = (), **settings:
                 name="model",
                 command=[sys.executable, "-m", program, str(port), *arguments],
                 folder=ROOT,
-                is_ready=lambda _pid: _answers(f"{model_url}/calls"),
+                is_ready=lambda _pid: is_answering(f"{model_url}/calls"),
             )
             with running(serving, folder):
                 yield Platform(folder, key, environment, f"http://{LOOPBACK}:{free_port()}", model_url)
 
 
-def _answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
+    """Whether the address answers 200."""
     try:
         return httpx.get(url, timeout=3).status_code == 200
     except httpx.HTTPError:

@@ -1,0 +1,1 @@
+"""Requests a second of the platform and of its peers, side by side in one run."""
